@@ -1,0 +1,43 @@
+# liversweep: what a person types. Needs Python 3.11 or newer as $(PYTHON), and nothing else.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help install demo test check bench lock clean
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) ## make the environment in .venv from the hashed lock file
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing the locked packages (about 1 GB, a minute or two) ..." >&2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## phantom scans -> quick sweep over five architectures -> ranked table -> HTML report
+	@$(BIN)/liversweep data phantom demo-data --cases 12 --seed 7 --exist-ok
+	@$(BIN)/liversweep run quickstart --set data.root=demo-data --new-name
+	@$(BIN)/liversweep report
+
+test: install ## all tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+check: install ## lint, types, import contracts, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: install ## measure speed and memory; writes tests/benchmarks/out/
+	$(BIN)/python -m tests.benchmarks
+
+lock: ## renew requirements.lock (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra dev --quiet --upgrade pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and caches of this checkout (never runs/)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
