@@ -1,0 +1,1 @@
+"""Training one network: reproducible from its seed, resumable after every epoch."""

@@ -1,0 +1,132 @@
+"""Ray on this machine: private, on loopback, with a token, gone when the sweep ends.
+
+Three defaults of `ray.init()` are not ours. It writes its token to `~/.ray/auth_token`, readable by everyone: we put one
+into a folder that only this user can enter. It listens on every interface: we bind to loopback. It makes its temp folder
+world-writable: we put that folder inside the private one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cluster.config import LocalConfig, Slots
+from cluster.errors import ClusterError
+
+_SOCKET_PATH_LIMIT = 60  # of the 107 bytes of a unix socket's path, what the folder may take
+
+
+def usable_cpus() -> int:
+    """CPUs this process may run on (affinity and container limits included where the system tells)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def private_environment(folder: Path) -> dict[str, str]:
+    """Environment of a private Ray: writes a fresh token (mode 0600) into `folder` and names it.
+
+    `RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0` is Ray's own switch for "one machine only": every server binds to loopback.
+    """
+    token = folder / "token"
+    descriptor = os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32))
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_DEDUP_LOGS": "0",
+    }
+
+
+@contextmanager
+def local_ray(config: LocalConfig, *, environment: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:
+    """Start a private Ray and end it, with its temp folder, on leaving.
+
+    Args:
+        config: how much of the machine it may use.
+        environment: variables that every worker gets.
+
+    Yields:
+        Ray's `cluster_resources()`.
+
+    Raises:
+        ClusterError: this process is already connected to a Ray, or Ray did not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="lsw-", dir=_short(config.temp_root)))
+    before = dict(os.environ)
+    os.environ.update(private_environment(folder))
+    try:
+        yield _start(config, folder, environment or {})
+    finally:
+        import ray
+
+        ray.shutdown()
+        os.environ.clear()
+        os.environ.update(before)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def slots_for(resources: dict[str, Any], *, cpus: int, gpus: float) -> Slots:
+    """How many trials of `cpus` and `gpus` fit at once.
+
+    Raises:
+        ClusterError: not even one fits.
+    """
+    total_cpus, total_gpus = int(resources.get("CPU", 0)), float(resources.get("GPU", 0))
+    count = total_cpus // cpus
+    if gpus:
+        count = min(count, int(total_gpus / gpus + 1e-9))
+    if count < 1:
+        raise ClusterError(
+            f"not even one trial fits: a trial asks for {cpus} CPUs and {gpus:g} GPUs, Ray has {total_cpus} CPUs and "
+            f"{total_gpus:g} GPUs; lower trial.cpus or trial.gpus in the spec, or raise cluster.cpus"
+        )
+    return Slots(count, cpus, gpus)
+
+
+def _short(root: str) -> str:
+    if len(root) > _SOCKET_PATH_LIMIT:
+        raise ClusterError(f"the temp folder {root!r} is too long for Ray's sockets; allowed: {_SOCKET_PATH_LIMIT} bytes")
+    return root
+
+
+def _start(config: LocalConfig, folder: Path, environment: dict[str, str]) -> dict[str, Any]:
+    import ray
+
+    if ray.is_initialized():
+        raise ClusterError("this process is already connected to a Ray; leave it first")
+    _reread_environment()
+    try:
+        ray.init(
+            address="local",
+            num_cpus=config.cpus or usable_cpus(),
+            num_gpus=config.gpus,
+            include_dashboard=False,
+            object_store_memory=config.object_store_bytes,
+            _temp_dir=str(folder / "r"),
+            runtime_env={"env_vars": environment} if environment else None,
+            log_to_driver=False,
+            logging_level="error",
+            configure_logging=False,
+        )
+    except (RuntimeError, ValueError, ConnectionError, OSError) as error:
+        raise ClusterError(f"Ray did not start: {error}") from error
+    return dict(ray.cluster_resources())
+
+
+def _reread_environment() -> None:
+    """Make Ray see the environment of now: it keeps what it read at its import, or for an earlier Ray of this process."""
+    from ray._private import ray_constants
+    from ray._raylet import AuthenticationTokenLoader, Config
+
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()

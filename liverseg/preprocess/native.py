@@ -1,0 +1,102 @@
+"""What is kept of the native grid while the scan streams past: the reference mask, foreground intensities, tissue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from liverseg.preprocess.arrays import NativeReference
+from liverseg.preprocess.orient import Orientation
+from liverseg.preprocess.stacks import Stack, VoxelFile
+
+HISTOGRAM_BINS = 4096
+HISTOGRAM_LOW_HU = -1024
+TISSUE_HU = -200
+_TISSUE_STEP = 4
+
+_Crop = tuple[int, int, int, npt.NDArray[np.uint8]]
+
+
+class NativeFacts:
+    """Collects native facts of one scan, stack by stack.
+
+    Args:
+        image: the scan.
+        orientation: of the image.
+
+    Attributes:
+        labelled: bool `(n,)` in stored order, slices with any label.
+        tissue: float32 `(n,)` in stored order, share of the slice above -200 HU, from every fourth row and column.
+        foreground_hu: int64 `(4096,)`, see `PreparedCase`.
+    """
+
+    def __init__(self, image: VoxelFile, orientation: Orientation) -> None:
+        header = image.header
+        self._scale = image.scale
+        self._orientation = orientation
+        self._shape = (header.shape[orientation.axes[0]], *(header.shape[axis] for axis in orientation.plane_axes))
+        self._spacing_mm = orientation.permute(header.spacing_mm)
+        self._crops: list[_Crop] = []
+        self.labelled = np.zeros(self._shape[0], bool)
+        self.tissue = np.zeros(self._shape[0], np.float32)
+        self.foreground_hu = np.zeros(HISTOGRAM_BINS, np.int64)
+
+    def add(self, stack: Stack) -> None:
+        """Take in one stack; its arrays may be overwritten afterwards."""
+        where = slice(stack.start, stack.start + len(stack.image))
+        sampled = self._hu(stack.image[:, ::_TISSUE_STEP, ::_TISSUE_STEP])
+        self.tissue[where] = (sampled > TISSUE_HU).mean(axis=(1, 2))
+        if stack.mask is None:
+            return
+        self.labelled[where] = stack.mask.reshape(len(stack.mask), -1).max(axis=1) > 0
+        for index in np.flatnonzero(self.labelled[where]):
+            self._add_plane(stack.start + int(index), stack.image[index], stack.mask[index])
+
+    def _add_plane(self, position: int, image: npt.NDArray[Any], mask: npt.NDArray[np.uint8]) -> None:
+        rows, columns = np.flatnonzero(mask.max(axis=1)), np.flatnonzero(mask.max(axis=0))
+        box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        labels = mask[box].copy()
+        self._crops.append((position, int(rows[0]), int(columns[0]), labels))
+        hu = np.rint(self._hu(image[box][labels > 0]))
+        bins = np.clip(hu - HISTOGRAM_LOW_HU, 0, HISTOGRAM_BINS - 1).astype(np.int64)
+        self.foreground_hu += np.bincount(bins, minlength=HISTOGRAM_BINS)
+
+    def _hu(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        slope, intercept = self._scale
+        return values.astype(np.float32) * slope + intercept
+
+    def reference(self) -> NativeReference:
+        """The reference mask in display order."""
+        shape, spacing_mm = self._display_shape(), self._spacing_mm
+        if not self._crops:
+            return NativeReference(shape, spacing_mm, (0, 0, 0), np.zeros((0, 0, 0), np.uint8))
+        start, box = _assemble(self._crops)
+        turned = self._orientation.transposed
+        first = (start[0], start[2], start[1]) if turned else start
+        labels = np.ascontiguousarray(self._orientation.display(box))
+        flipped = tuple(
+            total - low - size if flip else low
+            for total, low, size, flip in zip(shape, first, labels.shape, self._orientation.flips, strict=True)
+        )
+        return NativeReference(shape, spacing_mm, (flipped[0], flipped[1], flipped[2]), labels)
+
+    def _display_shape(self) -> tuple[int, int, int]:
+        n, slower, faster = self._shape
+        return (n, faster, slower) if self._orientation.transposed else (n, slower, faster)
+
+
+def _assemble(crops: list[_Crop]) -> tuple[tuple[int, int, int], npt.NDArray[np.uint8]]:
+    """The smallest box around all crops: its first position and its labels, in stored order."""
+    first = min(position for position, _, _, _ in crops)
+    top = min(row for _, row, _, _ in crops)
+    left = min(column for _, _, column, _ in crops)
+    depth = max(position for position, _, _, _ in crops) - first + 1
+    height = max(row + labels.shape[0] for _, row, _, labels in crops) - top
+    width = max(column + labels.shape[1] for _, _, column, labels in crops) - left
+    box = np.zeros((depth, height, width), np.uint8)
+    for position, row, column, labels in crops:
+        rows = slice(row - top, row - top + labels.shape[0])
+        box[position - first, rows, column - left : column - left + labels.shape[1]] = labels
+    return (first, top, left), box

@@ -1,0 +1,114 @@
+"""How a native slice comes to lie in the network's square, and the operators that put it there.
+
+Pixels are isotropic in millimetres after resampling, so the body keeps its shape. Fit `pad` shrinks or enlarges until the
+longer side of the field of view fits and fills the rest with air; `crop` lets the shorter side fill the square and cuts the
+longer one equally at both ends (the reference study).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from liverseg.config import FITS
+from liverseg.errors import ConfigError, DataError
+from liverseg.preprocess.arrays import PlaneMap
+from liverseg.preprocess.orient import Orientation
+from liverseg.preprocess.resize import Band, Floats, Indices, PlaneResizer, band, nearest_indices
+
+_Store = Callable[[Floats], npt.NDArray[np.int16]]
+_LONGEST_PX = 1 << 16
+
+
+def plane_map(native_hw: tuple[int, int], spacing_mm: tuple[float, float], size_px: int, fit: str) -> PlaneMap:
+    """Where a slice of `native_hw` pixels, `spacing_mm` (row, column) apart, goes in the square.
+
+    A side never shrinks below one pixel.
+
+    Raises:
+        ConfigError: unknown `fit`, or a size below 1.
+        DataError: fit `crop` of a field of view so narrow that its longer side would exceed 65,536 pixels.
+    """
+    if fit not in FITS:
+        raise ConfigError("unknown fit", where="prepare.fit", got=repr(fit), allowed=" | ".join(FITS))
+    if size_px < 1:
+        raise ConfigError("impossible size", where="prepare.size", got=size_px, allowed="at least 1 pixel")
+    field_mm = (native_hw[0] * spacing_mm[0], native_hw[1] * spacing_mm[1])
+    reference_mm = max(field_mm) if fit == "pad" else min(field_mm)
+    height, width = (max(1, int(side / reference_mm * size_px + 0.5)) for side in field_mm)
+    if max(height, width) > _LONGEST_PX:
+        raise DataError(
+            "the field of view is too narrow to be cropped to a square",
+            got=f"{field_mm[0]:.4g} by {field_mm[1]:.4g} mm",
+            next_step="use fit: pad",
+        )
+    return PlaneMap(native_hw, (height, width), (size_px - height) // 2, (size_px - width) // 2, size_px)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One axis of a plane map: resized pixels `first` to `first + count` go to `into` onwards."""
+
+    n_in: int
+    n_out: int
+    first: int
+    count: int
+    into: int
+
+    @property
+    def target(self) -> slice:
+        """Where the pixels go in the square."""
+        return slice(self.into, self.into + self.count)
+
+
+def placements(plane: PlaneMap) -> tuple[Placement, Placement]:
+    """Row and column placement of a plane map."""
+    rows, columns = (
+        Placement(n_in, n_out, max(0, -offset), min(n_out, plane.size_px), max(0, offset))
+        for n_in, n_out, offset in zip(plane.native_hw, plane.resized_hw, (plane.top, plane.left), strict=True)
+    )
+    return rows, columns
+
+
+class PlaneFitter:
+    """Brings stored planes `(slower, faster)` of one scan into the square, in display order.
+
+    Flips are folded into the operators and the transposition is applied to the small result, so the big plane is read
+    once, in the order in which it is stored.
+
+    Args:
+        plane: the map from the native slice to the square.
+        orientation: of the scan.
+    """
+
+    def __init__(self, plane: PlaneMap, orientation: Orientation) -> None:
+        rows, columns = placements(plane)
+        self._target = (rows.target, columns.target)
+        self._transposed = orientation.transposed
+        flips = orientation.flips[1:]
+        pair = [(rows, flips[0]), (columns, flips[1])]
+        slow, fast = reversed(pair) if self._transposed else pair
+        self._resize = PlaneResizer(_band(*slow, across=fast[0].n_in), _band(*fast, across=slow[0].count))
+        self._nearest = (_nearest(*slow), _nearest(*fast))
+
+    def image(self, plane: Floats, square: npt.NDArray[np.int16], store: _Store) -> None:
+        """Resample one stored plane, float32, and write it with `store` into its place in `square`, int16 `(s, s)`."""
+        small = self._resize(plane)
+        square[self._target] = store(small.T if self._transposed else small)
+
+    def mask(self, plane: npt.NDArray[np.uint8], square: npt.NDArray[np.uint8]) -> None:
+        """Take the nearest labels of one stored plane, uint8, into its place in `square`, uint8 `(s, s)`."""
+        small = plane.take(self._nearest[0], axis=0).take(self._nearest[1], axis=1)
+        square[self._target] = small.T if self._transposed else small
+
+
+def _band(axis: Placement, flipped: bool, *, across: int) -> Band:
+    return band(axis.n_in, axis.n_out, axis.first, axis.count, flipped, across)
+
+
+def _nearest(axis: Placement, flipped: bool) -> Indices:
+    indices = nearest_indices(axis.n_in, axis.n_out, axis.first, axis.count)
+    return axis.n_in - 1 - indices if flipped else indices

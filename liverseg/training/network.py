@@ -1,0 +1,131 @@
+"""One network with its loss and optimizer, compiled once: the only file of the training that talks to Keras' trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from liverseg.config import TrainConfig
+from liverseg.losses import build_loss, loss
+from liverseg.models.build import build_model
+from liverseg.training.best import Weights
+from liverseg.training.device import memory_errors
+from liverseg.training.optimizer import build_optimizer
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class CompiledNetwork:
+    """A model with loss and optimizer.
+
+    As long as all batches have one shape, the training step and the prediction are traced once each: the learning rate
+    is a variable, and so is everything that `restore` changes. XLA is off: on CPUs it was slower and compiled twice as
+    long.
+    """
+
+    def __init__(self, model: Any, loss: Any, optimizer: Any) -> None:
+        model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
+        optimizer.build(model.trainable_variables)
+        self.model = model
+        self._optimizer = model.optimizer
+        self._rate: float | None = None
+
+    def train(self, images: npt.NDArray[np.float32], masks: npt.NDArray[np.int32], learning_rate: float) -> float:
+        """One gradient update.
+
+        Args:
+            images: float32 `(b, s, s, 1)`.
+            masks: int32 labels `(b, s, s)`.
+            learning_rate: rate of this update.
+
+        Returns:
+            The loss before the update.
+
+        Raises:
+            MemoryExceeded: the step did not fit.
+        """
+        if learning_rate != self._rate:
+            self._optimizer.learning_rate = learning_rate
+            self._rate = learning_rate
+        with memory_errors("training step"):
+            return float(self.model.train_on_batch(images, masks))
+
+    def predict(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Logits float32 `(b, s, s, c)` of images float32 `(b, s, s, 1)`.
+
+        Raises:
+            MemoryExceeded: the batch did not fit.
+        """
+        with memory_errors("prediction"):
+            return np.asarray(self.model.predict_on_batch(images), np.float32)
+
+    def weights(self) -> Weights:
+        """Copies of the model's variables, in the order of the model: weights, statistics and random states."""
+        return tuple(np.array(variable) for variable in self.model.variables)
+
+    def set_weights(self, weights: Weights) -> None:
+        """Assign what `weights` gave.
+
+        Raises:
+            ValueError: number or shapes differ.
+        """
+        _assign(self.model.variables, weights)
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything that changes in training, by name: model variables `m0000`… and optimizer variables `o0000`…"""
+        model = {f"m{k:04d}": np.array(variable) for k, variable in enumerate(self.model.variables)}
+        return model | {f"o{k:04d}": np.array(variable) for k, variable in enumerate(self._optimizer.variables)}
+
+    def restore(self, state: Arrays) -> None:
+        """Assign what `state` gave.
+
+        Raises:
+            ValueError: number or shapes differ.
+        """
+        _assign(self.model.variables, [state[name] for name in sorted(state) if name.startswith("m")])
+        _assign(self._optimizer.variables, [state[name] for name in sorted(state) if name.startswith("o")])
+        self._rate = None
+
+
+def _assign(variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
+    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+        raise ValueError("the stored variables do not have the network's shapes")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def needs_class_weights(config: TrainConfig) -> bool:
+    """Whether the configured loss has to know how often each class occurs."""
+    return bool(loss(config.get("loss")).needs_class_weights)
+
+
+def compile_network(config: TrainConfig, class_weights: Sequence[float] | None = None) -> CompiledNetwork:
+    """Build and compile what a configuration describes, with the initial weights of its seed.
+
+    Args:
+        config: the training.
+        class_weights: one weight a class, for losses that need them.
+
+    Raises:
+        ConfigError: unknown architecture, option or loss, or an impossible value.
+        MemoryExceeded: the weights did not fit.
+    """
+    with memory_errors("building the network"):
+        model = build_model(
+            config.architecture,
+            size_px=config.get("size"),
+            classes=config.classes,
+            options=config.options,
+            mixed_precision=config.get("mixed_precision"),
+            seed=config.seed,
+        )
+        optimizer = build_optimizer(
+            config.get("optimizer"),
+            learning_rate=config.get("learning_rate"),
+            weight_decay=config.get("weight_decay"),
+        )
+        built_loss = build_loss(config.get("loss"), classes=config.classes, class_weights=class_weights)
+        return CompiledNetwork(model, built_loss, optimizer)

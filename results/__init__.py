@@ -1,0 +1,1 @@
+"""What came out of a sweep: the ledger, the records in it, tables, statistics, plots and reports."""

@@ -1,0 +1,163 @@
+r"""One line of a ledger: an event as JSON that carries its own number and checksum.
+
+    {"v":1,"seq":3,"time":"2026-01-31T09:00:00.000Z","event":"started", …payload…,"crc":"0f1e2d3c"}\n
+
+- `seq` counts from 1, so it is the number of the line.
+- `crc` is CRC-32 of the line without its `crc` member (and without the line end). Being last, it is checked over the
+  bytes as they lie there: nothing is parsed and written again.
+- The text is ASCII; not-a-number and infinity are written as `null`.
+- `history`, the bulkiest member of a payload, is written last. A reader can then leave it unparsed until it is
+  asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike, fspath
+from typing import Any
+
+from results.errors import LedgerError
+
+VERSION = 1
+ENVELOPE = frozenset({"v", "seq", "time", "event", "crc"})
+_CRC_KEY = b',"crc":"'
+_TAIL = len(_CRC_KEY) + 8 + len(b'"}')
+_HISTORY_KEY = b',"history":'
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a sweep.
+
+    Attributes:
+        seq: number of its line, from 1.
+        time: UTC, ISO 8601 with a `Z`.
+        name: what happened, such as `finished`.
+        payload: the facts, as JSON types; `None` where a number was NaN. Without `history`.
+        history: the payload's `history` as JSON text, still unparsed; empty when there is none.
+    """
+
+    seq: int
+    time: str
+    name: str
+    payload: Mapping[str, Any]
+    history: bytes = b""
+
+
+def encode(seq: int, time: str, name: str, payload: Mapping[str, Any]) -> bytes:
+    """The bytes of one line, line end included.
+
+    Raises:
+        LedgerError: the payload uses a reserved name or holds something that JSON cannot.
+    """
+    reserved = ENVELOPE.intersection(payload)
+    if reserved:
+        raise LedgerError("a payload uses a reserved name", where=name, got=", ".join(sorted(reserved)))
+    record: dict[str, Any] = {"v": VERSION, "seq": seq, "time": time, "event": name}
+    record.update((key, _plain(value, name)) for key, value in payload.items())
+    if "history" in record:
+        record["history"] = record.pop("history")
+    body = json.dumps(record, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
+    return b'%s%s%08x"}\n' % (body[:-1], _CRC_KEY, zlib.crc32(body))
+
+
+def _plain(value: Any, where: str) -> Any:
+    """`value` in JSON types: NaN and infinity become None, tuples lists, NumPy values numbers and lists."""
+    if value is None or type(value) in (str, bool, int):
+        return value
+    if isinstance(value, (str, int)):
+        return _base(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_key(key, where): _plain(item, where) for key, item in value.items()}
+    if isinstance(value, (Sequence, set, frozenset)) and not isinstance(value, (bytes, bytearray)):
+        return [_plain(item, where) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist(), where)
+    raise LedgerError("a payload holds something that JSON cannot", where=where, got=f"{type(value).__name__}")
+
+
+def _base(value: str | int) -> str | int:
+    """Subclasses such as string enumerations, as the plain type that JSON knows."""
+    return str.__str__(value) if isinstance(value, str) else int(value)
+
+
+def _key(key: object, where: str) -> str:
+    if isinstance(key, str):
+        return str.__str__(key)
+    raise LedgerError("a payload has a key that is not text", where=where, got=repr(key), allowed="text keys")
+
+
+def split_line(line: bytes) -> tuple[bytes, bytes] | None:
+    """`(JSON without history and closing brace, history)` of a line without its end; None on a wrong checksum."""
+    body = line[:-_TAIL]
+    crc = b"%08x" % zlib.crc32(b"}", zlib.crc32(body))
+    if line[-_TAIL:] != b'%s%s"}' % (_CRC_KEY, crc):
+        return None
+    cut = body.rfind(_HISTORY_KEY)
+    return (body, b"") if cut < 0 else (body[:cut], body[cut + len(_HISTORY_KEY) :])
+
+
+def is_overlong(tail: bytes) -> bool:
+    """Whether bytes without a line end are more than the beginning of a line: no interrupted write explains them."""
+    return tail[-_TAIL - 1 : -11] == _CRC_KEY and tail[-3:-1] == b'"}'
+
+
+def decode(line: bytes, number: int, where: str) -> Event:
+    """The event of one line (without its line end), each part checked and named.
+
+    Raises:
+        LedgerError: with the line's number.
+    """
+    parts = split_line(line)
+    if parts is None:
+        what = "the line is damaged: its checksum does not match"
+        raise LedgerError(what, line=number, where=where, next_step=REPAIR)
+    try:
+        record = json.loads(parts[0] + b"}")
+    except (ValueError, RecursionError):
+        parts = (line[:-_TAIL], b"")
+        record = _whole(line, number, where)
+    return event_of(record, parts[1], number, where)
+
+
+def _whole(line: bytes, number: int, where: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        raise LedgerError("the line is not JSON", line=number, where=where, next_step=REPAIR) from None
+
+
+def event_of(record: Any, history: bytes, number: int, where: str) -> Event:
+    """The event of a parsed line whose checksum was right.
+
+    Raises:
+        LedgerError: not an object, of another version, out of sequence, or without a time or name.
+    """
+    if not isinstance(record, dict):
+        raise LedgerError("the line is not an object", line=number, where=where, next_step=REPAIR)
+    if record.pop("v", None) != VERSION:
+        raise LedgerError(
+            "the line is of another version", line=number, where=where, allowed=VERSION, next_step="update liversweep"
+        )
+    seq = record.pop("seq", None)
+    if seq != number:
+        what = "a line is missing or repeated before this one"
+        raise LedgerError(what, line=number, where=where, got=f"number {seq}", allowed=number, next_step=REPAIR)
+    time, name = record.pop("time", None), record.pop("event", None)
+    if not isinstance(time, str) or not isinstance(name, str):
+        raise LedgerError("the line has no time or event", line=number, where=where, next_step=REPAIR)
+    record.pop("crc", None)
+    if "history" in record:
+        history = json.dumps(record.pop("history"), separators=(",", ":")).encode()
+    return Event(number, time, name, record, history)
+
+
+REPAIR = "restore the file from a copy; nothing was changed"

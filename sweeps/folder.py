@@ -1,0 +1,126 @@
+"""The folder of one sweep: where everything of it lies, and the only place that makes its paths."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeps.errors import UsageError
+
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+DEFAULT_ROOT = Path("runs")
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFolder:
+    """Paths below `runs/<name>/`."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The sweep's name."""
+        return self.path.name
+
+    @property
+    def ledger(self) -> Path:
+        """The append-only truth."""
+        return self.path / "ledger.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one driver."""
+        return self.path / "lock"
+
+    @property
+    def tune(self) -> Path:
+        """Ray Tune's own state: disposable."""
+        return self.path / "tune"
+
+    @property
+    def report(self) -> Path:
+        """Where reports are written."""
+        return self.path / "report"
+
+    @property
+    def case_map(self) -> Path:
+        """Pseudonym to file name, readable by the owner only and never part of a report."""
+        return self.path / "private" / "cases.json"
+
+    def trial(self, uid: str) -> Path:
+        """The folder of one trial."""
+        return self.path / "trials" / uid
+
+    def file(self, name: str) -> Path:
+        """A file directly in the sweep's folder, for example `resolved.json`."""
+        return self.path / name
+
+    @classmethod
+    def named(cls, name: str, root: Path) -> SweepFolder:
+        """The folder of a sweep that is to be made.
+
+        Raises:
+            UsageError: the name could leave `root`, or the folder exists.
+        """
+        check_name(name)
+        folder = cls(root / name)
+        if folder.path.exists() or folder.path.is_symlink():
+            raise UsageError(
+                f"{folder.path}: a sweep of this name exists; choose another name with --name NAME, let one be found with "
+                f"--new-name, or look at it with: liversweep show {name}"
+            )
+        return folder
+
+    @classmethod
+    def existing(cls, name_or_path: str, root: Path) -> SweepFolder:
+        """The folder of a sweep that was run, by its name below `root` or by its path.
+
+        Raises:
+            UsageError: there is none, or it holds no ledger.
+        """
+        path = Path(name_or_path)
+        folder = cls(path if (path / "ledger.jsonl").is_file() else root / name_or_path)
+        if not folder.ledger.is_file():
+            known = sorted(entry.parent.name for entry in root.glob("*/ledger.jsonl"))
+            raise UsageError(
+                f"no sweep {name_or_path!r} in {root}; got {name_or_path!r}, known: {', '.join(known) or 'none yet'}; "
+                "list them with: liversweep list"
+            )
+        return folder
+
+    @classmethod
+    def newest(cls, root: Path) -> SweepFolder:
+        """The sweep whose ledger was written last.
+
+        Raises:
+            UsageError: there is no sweep in `root`.
+        """
+        ledgers = sorted(root.glob("*/ledger.jsonl"), key=lambda path: path.stat().st_mtime_ns)
+        if not ledgers:
+            raise UsageError(f"no sweep in {root} yet; start one with: liversweep run quickstart")
+        return cls(ledgers[-1].parent)
+
+
+def check_name(name: str) -> str:
+    """The name, if it may be a folder's.
+
+    Raises:
+        UsageError: it may not.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"name: a sweep's name becomes a folder; got {name!r}, allowed: a letter or digit, then up to 63 letters, "
+            "digits, '.', '_' or '-'"
+        )
+    return name
+
+
+def free_name(name: str, root: Path) -> str:
+    """`name`, or the first of `name-2`, `name-3`, … that has no folder yet."""
+    if not (root / check_name(name)).exists():
+        return name
+    number = 2
+    while (root / f"{name}-{number}").exists():
+        number += 1
+    return f"{name}-{number}"

@@ -1,0 +1,180 @@
+"""What a person sees while a sweep runs: one live table on a terminal, plain lines elsewhere. All of it on stderr."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+ENDS = ("finished", "pruned", "failed", "stopped")
+
+
+@dataclass(slots=True)
+class ArchitectureProgress:
+    """Counts and best scores of one architecture so far."""
+
+    proposed: int = 0
+    ended: int = 0
+    failed: int = 0
+    best: float = -math.inf
+    liver: float = math.nan
+    tumour: float = math.nan
+    epochs: dict[str, int] = field(default_factory=dict)
+
+
+class Progress:
+    """The state that both views show, kept up to date from the driver's events."""
+
+    def __init__(self, trials: int, epochs: int, architectures: Sequence[str]) -> None:
+        self.trials, self.epochs = trials, epochs
+        self.rows = {name: ArchitectureProgress() for name in architectures}
+        self.began = time.monotonic()
+        self._of: dict[str, str] = {}
+        self._done_epochs = 0
+
+    def event(self, name: str, uid: str, fields: Mapping[str, Any]) -> ArchitectureProgress:
+        """Take in one event and return the row that it changed."""
+        if name == "suggested":
+            self._of[uid] = str(fields["architecture"])
+        row = self.rows.setdefault(self._of[uid], ArchitectureProgress())
+        if name == "suggested":
+            row.proposed += 1
+        elif name == "started":
+            row.epochs[uid] = 0
+        elif name == "epoch":
+            row.epochs[uid] = int(fields["epoch"])
+            self._note(row, fields)
+        elif name in ENDS:
+            row.epochs.pop(uid, None)
+            row.ended += 1
+            row.failed += name == "failed"
+            self._done_epochs += self.epochs
+        return row
+
+    def architecture(self, uid: str) -> str:
+        """The architecture of a trial."""
+        return self._of[uid]
+
+    @property
+    def ended(self) -> int:
+        """Trials that ended, in whatever way."""
+        return sum(row.ended for row in self.rows.values())
+
+    @property
+    def eta_s(self) -> float:
+        """Seconds left, from the share of epochs done; NaN before the first."""
+        running = sum(sum(row.epochs.values()) for row in self.rows.values())
+        done = self._done_epochs + running
+        if not done:
+            return math.nan
+        return (time.monotonic() - self.began) * max(0, self.trials * self.epochs - done) / done
+
+    @staticmethod
+    def _note(row: ArchitectureProgress, fields: Mapping[str, Any]) -> None:
+        value = fields.get("val_dice")
+        if value is None or value <= row.best:
+            return
+        row.best = float(value)
+        row.liver = _number(fields.get("dice_liver_mean"))
+        row.tumour = _number(fields.get("dice_tumour_mean"))
+
+
+class PlainView:
+    """One line when a trial ends: for logs, pipes and tests."""
+
+    def __init__(self, progress: Progress, console: Console) -> None:
+        self.progress, self.console = progress, console
+
+    def event(self, name: str, uid: str, fields: Mapping[str, Any]) -> None:
+        """See `sweeps.driver.View`."""
+        self.progress.event(name, uid, fields)
+        if name in ENDS:
+            self.console.print(self._line(name, uid, fields), markup=False, highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> PlainView:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return None
+
+    def _line(self, name: str, uid: str, fields: Mapping[str, Any]) -> str:
+        progress = self.progress
+        head = f"[{progress.ended}/{progress.trials}] {uid} {progress.architecture(uid)} {name}"
+        return f"{head}: {outcome(name, fields)}; {duration(progress.eta_s)} left"
+
+
+class LiveView(PlainView):
+    """A table that redraws itself in place; failures stay above it, one line each."""
+
+    def __init__(self, progress: Progress, console: Console) -> None:
+        super().__init__(progress, console)
+        self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2, transient=True)
+
+    def event(self, name: str, uid: str, fields: Mapping[str, Any]) -> None:
+        """See `sweeps.driver.View`."""
+        self.progress.event(name, uid, fields)
+        if name == "failed":
+            self.console.print(self._line(name, uid, fields), style="red", markup=False, highlight=False)
+
+    def __enter__(self) -> LiveView:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def table(self) -> Table:
+        """The table of now."""
+        progress = self.progress
+        caption = f"{progress.ended} of {progress.trials} trials, {duration(progress.eta_s)} left"
+        table = Table(title=None, caption=caption, caption_justify="left", pad_edge=False)
+        table.add_column("architecture")
+        for name in ("ended", "best Dice liver", "best Dice tumour", "now at epoch", "failed"):
+            table.add_column(name, justify="right")
+        for name, row in progress.rows.items():
+            running = ", ".join(f"{epoch}/{progress.epochs}" for epoch in row.epochs.values())
+            scores = (score(row.liver), score(row.tumour))
+            table.add_row(name, f"{row.ended}/{row.proposed}", *scores, running or "–", str(row.failed or "–"))
+        return table
+
+
+def make_view(progress: Progress, console: Console, *, plain: bool) -> PlainView:
+    """The live table on a terminal, plain lines elsewhere or on request."""
+    return PlainView(progress, console) if plain or not console.is_terminal else LiveView(progress, console)
+
+
+def outcome(name: str, fields: Mapping[str, Any]) -> str:
+    """How a trial ended, in a few words."""
+    if name == "failed":
+        return f"{fields.get('kind')}, {fields.get('message')}"
+    if name == "stopped":
+        return "stopped before its end"
+    metrics = fields.get("metrics", {})
+    scores = f"Dice liver {score(metrics.get('dice_liver_mean'))}, tumour {score(metrics.get('dice_tumour_mean'))}"
+    return f"{scores} at epoch {fields.get('best_epoch')} of {fields.get('epochs')}, {fields.get('seconds', 0):.0f} s"
+
+
+def score(value: float | None) -> str:
+    """A score with three digits, or a dash."""
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: `45 s`, `12 min`, `3 h 05 min`."""
+    if math.isnan(seconds):
+        return "unknown time"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else math.nan

@@ -1,0 +1,96 @@
+"""Optuna's samplers and pruners, built from the spec's words.
+
+Pruners rather than Tune's schedulers decide on early stopping, because a pruner's memory is the study itself: whoever
+rebuilds the study from the ledger has rebuilt the rungs, while Tune never saves them.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sweeps.errors import UsageError
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp", "nsga2", "qmc")
+SCHEDULERS = ("asha", "median", "hyperband", "none")
+
+
+def derived_seed(seed: int, *words: str) -> int:
+    """A seed below 2**31 for one purpose, from the sweep's seed and words that name the purpose."""
+    return zlib.crc32(":".join((str(seed), *words)).encode()) & 0x7FFFFFFF
+
+
+def build_sampler(name: str, *, seed: int, trials: int) -> BaseSampler:
+    """The Optuna sampler of that name.
+
+    Args:
+        name: one of `SAMPLERS`. `grid` needs none of its own: its points are queued, and this returns a random sampler
+            that is never asked.
+        seed: fixes what the sampler draws.
+        trials: how many trials the sampler will see; model-based samplers spend at most a third of them, and at most
+            10, on random points.
+
+    Raises:
+        UsageError: `gp` without PyTorch.
+    """
+    from optuna import samplers
+    from optuna.exceptions import ExperimentalWarning
+
+    startup = max(2, min(10, trials // 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        if name == "tpe":
+            return samplers.TPESampler(
+                seed=seed, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True
+            )
+        if name == "cmaes":
+            return samplers.CmaEsSampler(seed=seed, n_startup_trials=1, warn_independent_sampling=False)
+        if name == "gp":
+            return _gp(seed, startup)
+        if name == "nsga2":
+            return samplers.NSGAIISampler(seed=seed, population_size=max(4, min(50, trials // 4)))
+        if name == "qmc":
+            return samplers.QMCSampler(
+                seed=seed, scramble=True, warn_independent_sampling=False, warn_asynchronous_seeding=False
+            )
+    return samplers.RandomSampler(seed=seed)
+
+
+def build_pruner(scheduler: Mapping[str, Any], *, epochs: int) -> BasePruner:
+    """The Optuna pruner for a resolved `search.scheduler` mapping; steps are epochs counted from 1.
+
+    Args:
+        scheduler: `{"kind": ..., "grace_epochs": ..., "reduction_factor": ...}`.
+        epochs: epochs of a trial that is never stopped.
+    """
+    from optuna import pruners
+
+    kind = scheduler["kind"]
+    grace = int(scheduler.get("grace_epochs") or max(1, epochs // 9))
+    factor = int(scheduler.get("reduction_factor") or 3)
+    if kind == "asha":
+        return pruners.SuccessiveHalvingPruner(min_resource=grace, reduction_factor=factor)
+    if kind == "hyperband":
+        return pruners.HyperbandPruner(min_resource=grace, max_resource=max(epochs, grace), reduction_factor=factor)
+    if kind == "median":
+        return pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=grace)
+    return pruners.NopPruner()
+
+
+def _gp(seed: int, startup: int) -> BaseSampler:
+    from optuna import samplers
+
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            "search.sampler: gp needs PyTorch, which is not installed; install it with: pip install 'liversweep[gp]', "
+            "or choose another sampler: tpe"
+        ) from error
+    return samplers.GPSampler(seed=seed, n_startup_trials=startup)

@@ -1,0 +1,219 @@
+"""The spec as frozen values: what a sweep is, section by section.
+
+Every field's description goes into the JSON Schema, so that editors show it. Times are seconds, sizes of memory are bytes; the
+YAML also takes `2h` and `4GB`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_serializer, model_validator
+from pydantic.functional_serializers import SerializerFunctionWrapHandler
+
+from liverseg.config import FITS, LABELS, PARAMETERS, SLICES
+from sweeps.spec.catalogue import BUDGETS, CLUSTERS, LATER_CLUSTERS, LAYOUTS, METRICS, SAMPLERS, SCHEDULERS, SCHEMA_VERSION, Objective
+from sweeps.spec.choices import read_fixed
+from sweeps.spec.dimension import Dimension
+from sweeps.spec.faults import Fault, raise_faults
+from sweeps.spec.fields import (
+    ArchitecturesField,
+    Bytes,
+    CachePlace,
+    Labels,
+    Metrics,
+    Name,
+    OneOf,
+    Pattern,
+    Seconds,
+    Sizes,
+    SpaceField,
+    only_one,
+    plain_dimensions,
+)
+
+DEFAULT_TRIALS = 20
+
+
+class Section(BaseModel):
+    """A part of the spec: strict types, no unknown keys, frozen."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class SplitSection(Section):
+    """How patients are parted. A patient is in one part only."""
+
+    test: float = Field(0.2, ge=0.0, le=0.9)
+    """Fraction of the patients that is locked away until the search is over."""
+    validation: float = Field(0.2, gt=0.0, le=0.9)
+    """Fraction of the patients that the search is scored on."""
+    folds: Annotated[int, PlainValidator(only_one("fold")), Field(json_schema_extra={"type": "integer", "const": 1})] = 1
+    """Folds of cross-validation; 1 is a single split."""
+    seed: int = Field(7, ge=0, lt=2**32)
+    """Same seed and patients, same split."""
+
+
+class DataSection(Section):
+    """The scans."""
+
+    root: str = Field(min_length=1)
+    """Folder of the scans. `~` is the home folder; a relative path starts at the folder of the spec file."""
+    layout: Annotated[str, OneOf("layout", LAYOUTS)] = "auto"
+    """How the folder is arranged; `auto` looks and decides."""
+    images: str | None = Field(None, min_length=1)
+    """Layout `pairs` only: glob of the scans below the root."""
+    masks: str | None = Field(None, min_length=1)
+    """Layout `pairs` only: glob of the masks below the root."""
+    labels: Labels = LABELS
+    """What is learned and scored. With [liver], tumour counts as liver."""
+    patient: Pattern = None
+    """Regular expression with one group that finds the patient in a case's name; without it each case is a patient."""
+    skip_bad: bool = False
+    """Leave out scans that break a rule, and list them, rather than stop."""
+    split: SplitSection = SplitSection()
+
+
+class PrepareSection(Section):
+    """What is made of every scan, once, before the first trial."""
+
+    size: Sizes | None = None
+    """Sides of the square network inputs to prepare, pixels; the sizes that the space asks for if left out."""
+    slices: Annotated[str, OneOf("choice of slices", SLICES)] = "liver"
+    """Training slices kept. Validation and test always keep all."""
+    fit: Annotated[str, OneOf("fit", FITS)] = "pad"
+    """`pad` keeps the whole field of view, `crop` fills the square and cuts the longer side."""
+    cache: CachePlace = True
+    """Keep prepared scans on disk for the next sweep: true, false, or the folder to keep them in."""
+
+
+class SchedulerSection(Section):
+    """Which trials are ended early."""
+
+    kind: Annotated[str, OneOf("scheduler", SCHEDULERS)]
+    """`asha`, `median` and `hyperband` end trials that fall behind; `none` lets all run to the end."""
+    grace_epochs: int | None = Field(None, ge=1, le=10_000)
+    """Epochs that every trial gets; 2 if left out."""
+    reduction_factor: int | None = Field(None, ge=2, le=10)
+    """`asha`, `hyperband`: one in so many trials goes on at each rung; 3 if left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+
+class SearchSection(Section):
+    """What is tried, and in which order."""
+
+    trials: int | None = Field(None, ge=1, le=100_000)
+    """Trainings in all; 20 if left out, with the grid sampler as many as the grid has points."""
+    per_architecture: Annotated[str, OneOf("budget", BUDGETS)] = "equal"
+    """`equal` trials or `equal_updates` for each architecture, or `joint`: the sampler chooses the architecture too."""
+    objective: Metrics = ("val_dice",)
+    """What is searched for: a metric, or a list of metrics to trade off."""
+    sampler: Annotated[str, OneOf("sampler", SAMPLERS)] = "tpe"
+    """How parameters are chosen."""
+    scheduler: SchedulerSection = SchedulerSection(kind="none")
+    seed: int = Field(42, ge=0, lt=2**32)
+    """Fixes what the sampler draws."""
+    space: SpaceField = ()
+    architectures: ArchitecturesField
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The metrics with their directions."""
+        return tuple(Objective(metric, METRICS[metric]) for metric in self.objective)
+
+
+class TrainSection(Section):
+    """How one network is trained. Every parameter of `search.space` may also stand here, with one value for all trials."""
+
+    epochs: int = Field(20, ge=1, le=10_000)
+    """Passes over the training slices."""
+    updates: int | None = Field(None, ge=1)
+    """Gradient updates after which a training ends, if that comes before the last epoch."""
+    seeds: Annotated[int, PlainValidator(only_one("seed")), Field(json_schema_extra={"type": "integer", "const": 1})] = 1
+    """Trainings of each set of parameters, with different seeds."""
+    seed: int = Field(42, ge=0, lt=2**32)
+    """Fixes initial weights, order of the data and augmentation."""
+    early_stopping: int | None = Field(None, ge=1)
+    """Epochs without a better validation score after which a training ends; left out, none does."""
+    fixed: Annotated[tuple[Dimension, ...], PlainValidator(lambda value: value)] = Field((), exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_parameters(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        own = {key: item for key, item in value.items() if key not in PARAMETERS}
+        fixed, faults = read_fixed({key: item for key, item in value.items() if key in PARAMETERS})
+        if "fixed" in own:
+            faults.append(Fault(what="unknown key", path=("fixed",), next_step="write parameters directly under train", at_key=True))
+        if faults:
+            raise_faults(faults, value)
+        return own | {"fixed": fixed}
+
+    @model_serializer(mode="wrap")
+    def _with_parameters(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        plain: dict[str, Any] = handler(self)
+        return plain | plain_dimensions(self.fixed)
+
+
+class TrialSection(Section):
+    """What one trial may use."""
+
+    cpus: int = Field(1, ge=1, le=4096)
+    """CPU cores, which are also the trial's threads."""
+    gpus: float = Field(0.0, ge=0.0, le=64.0)
+    """GPUs; a fraction shares one GPU between trials."""
+    deadline_s: Seconds = Field(None, alias="deadline")
+    """Time after which a trial is ended and counts as failed."""
+    memory_bytes: Bytes = Field(None, alias="memory")
+    """Memory that a trial needs; fewer run at once when there is less."""
+
+
+class ClusterSection(Section):
+    """Where the trials run."""
+
+    kind: Annotated[
+        str,
+        OneOf("cluster", CLUSTERS, lambda word: "only local exists in this version" if word in LATER_CLUSTERS else None),
+    ] = "local"
+    """`local` is this machine."""
+    cpus: int | None = Field(None, ge=1, le=4096)
+    """Use at most so many cores; all if left out."""
+    object_store_bytes: Bytes = Field(None, alias="object_store")
+    """Memory for the prepared scans; found out from the data if left out."""
+
+
+class StageSection(Section):
+    """One of several searches, one after the other."""
+
+    name: Name
+    start: Annotated[str, OneOf("start", ("best",))] | None = Field(None, alias="from")
+    """`best`: begin at the best trial of the stage before and change only what this stage's space names."""
+    trials: int | None = Field(None, ge=1, le=100_000)
+    sampler: Annotated[str, OneOf("sampler", SAMPLERS)] | None = None
+    space: SpaceField | None = None
+    architectures: ArchitecturesField | None = None
+
+
+class Spec(Section):
+    """A sweep: which networks are compared, on which scans, over which parameters, with what budget."""
+
+    schema_version: int = Field(SCHEMA_VERSION, ge=SCHEMA_VERSION, le=SCHEMA_VERSION)
+    name: Name
+    """Name of the sweep and of its folder under runs/."""
+    data: DataSection
+    prepare: PrepareSection = PrepareSection()
+    search: SearchSection
+    train: TrainSection = TrainSection()
+    trial: TrialSection = TrialSection()
+    cluster: ClusterSection = ClusterSection()
+    stages: Annotated[tuple[StageSection, ...], Field(strict=False, max_length=20)] = ()
+    """Searches that follow each other; the second and later ones start from the best of the one before."""
+
+    def resolved(self) -> dict[str, Any]:
+        """Plain JSON values of everything, defaults included; reads back as an equal spec."""
+        return self.model_dump(mode="json", by_alias=True)

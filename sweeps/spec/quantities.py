@@ -1,0 +1,57 @@
+"""Durations and sizes as people write them: `90s`, `1h30m`, `4GB`."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+DURATION_ALLOWED = "a duration such as 90s, 15m, 2h, 1d or 1h30m, or a number of seconds"
+SIZE_ALLOWED = "a size such as 500MB, 4GB or 2GiB, or a number of bytes"
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_S = 366 * 86400
+_BYTES = {"": 1, "B": 1} | {f"{prefix}{unit}": base**power for power, prefix in enumerate("KMGT", 1) for unit, base in (("B", 1000), ("iB", 1024))}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd]\s*)+")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?B|B)?")
+
+
+def read_duration_s(value: Any) -> float:
+    """Seconds of a duration. A bare number is seconds.
+
+    Raises:
+        ValueError: not a duration, not positive, or longer than 366 days; the message says which.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if not _DURATION.fullmatch(text):
+            raise ValueError("not a duration")
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        raise ValueError("not a duration")
+    if not 0 < seconds <= _LONGEST_S:
+        raise ValueError("a duration must be more than 0 and at most 366 days")
+    return seconds
+
+
+def read_size_bytes(value: Any) -> int:
+    """Bytes of a size. kB, MB… are powers of 1000, KiB, MiB… of 1024; a bare number is bytes.
+
+    Raises:
+        ValueError: not a size, or not positive; the message says which.
+    """
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value.strip())
+        if not match:
+            raise ValueError("not a size")
+        count = float(match[1]) * _BYTES[(match[2] or "").replace("k", "K")]
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        count = float(value)
+    else:
+        raise ValueError("not a size")
+    if not (math.isfinite(count) and 1 <= count < 2**60):
+        raise ValueError("a size must be at least 1 byte and below 1 EiB")
+    return int(count)

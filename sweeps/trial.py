@@ -1,0 +1,211 @@
+"""One trial on a Ray worker: a training run, one epoch a step, with its records on disk before every report.
+
+The worker process is kept for the next trial (starting Python and TensorFlow anew costs more than a short training), but
+never after a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ray import ObjectRef, tune
+
+from sweeps import trial_files
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSetting:
+    """What all trials of a sweep share.
+
+    Attributes:
+        trials_folder: absolute path of `runs/<name>/trials`.
+        packs: prepared slices by `(split, size_px)`, as references: they are read where they lie.
+        pictures: `(case uid, slice)` pairs to draw, the same for every trial, by size.
+        labels, epochs, updates, early_stopping, deadline_s, threads: see `liverseg.config.TrainConfig`.
+    """
+
+    trials_folder: str
+    packs: Mapping[tuple[str, int], ObjectRef]
+    pictures: Mapping[int, tuple[Any, ...]]
+    labels: tuple[str, ...]
+    epochs: int
+    updates: int | None
+    early_stopping: int | None
+    deadline_s: float | None
+    threads: int
+
+
+class Trial(tune.Trainable):
+    """Ray Tune's view of a trial. Its config is `{"trial": <params.json's payload>}`."""
+
+    def setup(self, config: dict[str, Any], setting: TrialSetting | None = None) -> None:
+        """Take up the first trial; everything that can fail waits for the first step."""
+        assert setting is not None
+        self._setting = setting
+        self._session: TrialSession | None = None
+        self._open(config)
+
+    def step(self) -> dict[str, Any]:
+        """One epoch, or the failure that ends the trial."""
+        if self._session is None:
+            self._session = TrialSession(self._payload, self._setting)
+        return self._session.epoch()
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take up the next trial in this same process."""
+        self._open(new_config)
+        return True
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing: a trial keeps its own checkpoint in its own folder."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Nothing: see `save_checkpoint`."""
+
+    def cleanup(self) -> None:
+        """Let go of the training."""
+        self._close()
+
+    def _open(self, config: dict[str, Any]) -> None:
+        self._close()
+        self._payload: dict[str, Any] = dict(config["trial"])
+
+    def _close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+
+class TrialSession:
+    """The training of one trial in this process, from building the network to the final record."""
+
+    def __init__(self, payload: Mapping[str, Any], setting: TrialSetting) -> None:
+        self.folder = Path(setting.trials_folder) / payload["uid"]
+        self.payload, self.setting = payload, setting
+        self.began = time.monotonic()
+        self.run: Any = None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._log = _file_log(payload["uid"], self.folder / "log.txt")
+
+    def epoch(self) -> dict[str, Any]:
+        """Train and validate one epoch and write the records; the result is what the driver sees.
+
+        Raises:
+            Exception: whatever ended the trial, after `failed.json` says so in one line.
+        """
+        try:
+            with self._captured():
+                return self._epoch()
+        except Exception as error:
+            self._fail(error)
+            raise
+
+    def close(self) -> None:
+        """Free the network and close the log."""
+        if self.run is not None:
+            self.run.close()
+            self.run = None
+        for handler in list(self._log.handlers):
+            self._log.removeHandler(handler)
+            handler.close()
+
+    def _epoch(self) -> dict[str, Any]:
+        if self.run is None:
+            self.run = self._build()
+        record = self.run.run_epoch()
+        self._log.info("%s", record)
+        checkpoint = self.run.keep(self.folder)
+        trial_files.write_record(self.folder, trial_files.LATEST, self.run.final_record())
+        if self.run.finished:
+            trial_files.write_record(self.folder, trial_files.FINAL, self.run.final_record())
+        return {
+            **trial_files.finite(record.as_dict()),
+            "checkpoint": checkpoint,
+            "last": self.run.finished,
+            "done": self.run.finished,
+        }
+
+    def _build(self) -> Any:
+        import ray
+
+        from liverseg.config import PARAMETERS, TrainConfig
+        from liverseg.training import TrainingRun, pin_threads
+
+        setting, flat = self.setting, dict(self.payload["parameters"])
+        pin_threads(setting.threads)
+        config = TrainConfig(
+            architecture=self.payload["architecture"],
+            options={name: value for name, value in flat.items() if name not in PARAMETERS},
+            parameters={name: value for name, value in flat.items() if name in PARAMETERS},
+            labels=setting.labels,
+            epochs=setting.epochs,
+            updates=setting.updates,
+            early_stopping=setting.early_stopping,
+            seed=self.payload["seed"],
+            deadline_s=setting.deadline_s,
+            threads=setting.threads,
+        )
+        size = config.get("size")
+        train, validation = ray.get([setting.packs["train", size], setting.packs["validation", size]])
+        self._log.info("%s", config)
+        return TrainingRun(config, train, validation, pictures=setting.pictures.get(size, ()))
+
+    def _fail(self, error: Exception) -> None:
+        self._log.error("%s", "".join(traceback.format_exception(error)))
+        epochs = self.run.epoch if self.run is not None else 0
+        seconds = time.monotonic() - self.began
+        trial_files.write_failure(self.folder, failure_kind(error), str(error) or repr(error), epochs=epochs, seconds=seconds)
+
+    @contextlib.contextmanager
+    def _captured(self) -> Iterator[None]:
+        """Send what the training prints to the trial's log."""
+        stream = _LogStream(self._log)
+        with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+            yield
+
+
+class _LogStream:
+    """A text stream whose lines go to a logger."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self._log.info("%s", text.rstrip())
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def failure_kind(error: BaseException) -> str:
+    """One of oom, nan, invalid, timeout, crash, data."""
+    from liverseg.errors import ConfigError, DataError, TrainingError
+
+    if isinstance(error, TrainingError):
+        return error.kind
+    if isinstance(error, ConfigError):
+        return "invalid"
+    if isinstance(error, DataError):
+        return "data"
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return "oom"
+    return "crash"
+
+
+def _file_log(uid: str, path: Path) -> logging.Logger:
+    log = logging.getLogger(f"liversweep.trial.{uid}")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    handler = logging.FileHandler(path, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    return log

@@ -1,0 +1,53 @@
+"""What a trial and the driver tell each other on disk, so that nothing depends on a process staying alive.
+
+`params.json` is written by the driver before the trial starts. The trial rewrites `latest.json` after every epoch and
+writes `final.json` before it reports for the last time; `failed.json` says why it gave up. Each is replaced whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from results.storage import write_atomic
+
+SCHEMA_VERSION = 1
+PARAMS, LATEST, FINAL, FAILED = "params.json", "latest.json", "final.json", "failed.json"
+MESSAGE_LIMIT = 500
+
+
+def write_record(folder: Path, name: str, payload: Mapping[str, Any]) -> None:
+    """Replace `folder/name` by `payload` as JSON; NaN and infinities become null."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(finite({"schema_version": SCHEMA_VERSION, **payload}), indent=1, sort_keys=True, allow_nan=False)
+    write_atomic(folder / name, text.encode() + b"\n")
+
+
+def read_record(folder: Path, name: str) -> dict[str, Any] | None:
+    """The record, or None when the trial has not written it. Records are replaced whole, so a present one is complete."""
+    try:
+        record: dict[str, Any] = json.loads((folder / name).read_bytes())
+    except FileNotFoundError:
+        return None
+    record.pop("schema_version", None)
+    return record
+
+
+def write_failure(folder: Path, kind: str, message: str, *, epochs: int, seconds: float) -> None:
+    """Say why the trial gave up, in one line."""
+    line = " ".join(message.split())[:MESSAGE_LIMIT]
+    write_record(folder, FAILED, {"kind": kind, "message": line, "epochs": epochs, "seconds": round(seconds, 3)})
+
+
+def finite(value: Any) -> Any:
+    """The value with every NaN or infinite float replaced by None, at any depth."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value
