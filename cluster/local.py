@@ -74,8 +74,8 @@ def local_ray(config: LocalConfig, *, environment: dict[str, str] | None = None)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def slots_for(resources: dict[str, Any], *, cpus: int, gpus: float) -> Slots:
-    """How many trials of `cpus` and `gpus` fit at once.
+def slots_for(resources: dict[str, Any], *, cpus: int, gpus: float, memory_bytes: int | None = None) -> Slots:
+    """How many trials of `cpus`, `gpus` and `memory_bytes` fit at once.
 
     Raises:
         ClusterError: not even one fits.
@@ -84,10 +84,13 @@ def slots_for(resources: dict[str, Any], *, cpus: int, gpus: float) -> Slots:
     count = total_cpus // cpus
     if gpus:
         count = min(count, int(total_gpus / gpus + 1e-9))
+    if memory_bytes:
+        count = min(count, int(resources.get("memory", 0) // memory_bytes))
     if count < 1:
         raise ClusterError(
-            f"not even one trial fits: a trial asks for {cpus} CPUs and {gpus:g} GPUs, Ray has {total_cpus} CPUs and "
-            f"{total_gpus:g} GPUs; lower trial.cpus or trial.gpus in the spec, or raise cluster.cpus"
+            f"not even one trial fits: a trial asks for {cpus} CPUs, {gpus:g} GPUs and {memory_bytes or 0:,} bytes, Ray has "
+            f"{total_cpus} CPUs, {total_gpus:g} GPUs and {int(resources.get('memory', 0)):,} bytes; lower trial.cpus, "
+            "trial.gpus or trial.memory in the spec, or raise cluster.cpus"
         )
     return Slots(count, cpus, gpus)
 

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from results.collector import paused_collector
 from results.errors import LedgerError
 from results.ledger_line import Event
 from results.records import (
@@ -73,6 +74,11 @@ def fold(events: Iterable[Event]) -> Sweep:
         LedgerError: names the line: no or a second `sweep` event, an unknown event or trial, a trial suggested twice, a
             second end state, or a payload that lacks what its event must have.
     """
+    with paused_collector():
+        return _fold(events)
+
+
+def _fold(events: Iterable[Event]) -> Sweep:
     folding = _Folding()
     last: Event | None = None
     for event in events:
@@ -209,7 +215,13 @@ def _on_finished(folding: _Folding, event: Event) -> None:
 
 def _case(row: Sequence[Any]) -> CaseScore:
     case, patient, liver, tumour, has_tumour = row
-    return CaseScore(case, patient, _number(liver), _number(tumour), bool(has_tumour))
+    return CaseScore(
+        case,
+        patient,
+        liver if type(liver) is float else _number(liver),
+        tumour if type(tumour) is float else _number(tumour),
+        bool(has_tumour),
+    )
 
 
 def _on_failed(folding: _Folding, event: Event) -> None:

@@ -8,17 +8,16 @@ cuts.
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from results.collector import paused_collector
 from results.errors import LedgerError, ResultsError
 from results.ledger_line import REPAIR, Event, decode, encode, event_of, is_overlong, split_line
 from results.storage import sync_folder
@@ -169,7 +168,7 @@ def _parse(data: bytes, where: str) -> tuple[list[Event], int]:
     tail = lines.pop()
     if is_overlong(tail):
         raise LedgerError("the line is damaged: no line end", line=len(lines) + 1, where=where, next_step=REPAIR)
-    with _no_collection():
+    with paused_collector():
         events = _parse_together(lines, where)
         if events is None:
             events = [decode(line, number, where) for number, line in enumerate(lines, 1)]
@@ -189,15 +188,3 @@ def _parse_together(lines: list[bytes], where: str) -> list[Event] | None:
     if len(records) != len(lines):
         return None
     return [event_of(record, whole[i][1], i + 1, where) for i, record in enumerate(records)]
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Pause the cycle collector: JSON has no cycles, and looking for them among millions of new objects is slow."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

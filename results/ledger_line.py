@@ -5,7 +5,7 @@ r"""One line of a ledger: an event as JSON that carries its own number and check
 - `seq` counts from 1, so it is the number of the line.
 - `crc` is CRC-32 of the line without its `crc` member (and without the line end). Being last, it is checked over the
   bytes as they lie there: nothing is parsed and written again.
-- The text is ASCII; not-a-number and infinity are written as `null`.
+- The text is ASCII; not-a-number and infinity are written as `null`, lone surrogates as U+FFFD.
 - `history`, the bulkiest member of a payload, is written last. A reader can then leave it unparsed until it is
   asked for.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ VERSION = 1
 ENVELOPE = frozenset({"v", "seq", "time", "event", "crc"})
 _CRC_KEY = b',"crc":"'
 _TAIL = len(_CRC_KEY) + 8 + len(b'"}')
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _HISTORY_KEY = b',"history":'
 
 
@@ -67,10 +69,12 @@ def encode(seq: int, time: str, name: str, payload: Mapping[str, Any]) -> bytes:
 
 def _plain(value: Any, where: str) -> Any:
     """`value` in JSON types: NaN and infinity become None, tuples lists, NumPy values numbers and lists."""
-    if value is None or type(value) in (str, bool, int):
+    if value is None or type(value) in (bool, int):
         return value
-    if isinstance(value, (str, int)):
-        return _base(value)
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -84,14 +88,15 @@ def _plain(value: Any, where: str) -> Any:
     raise LedgerError("a payload holds something that JSON cannot", where=where, got=f"{type(value).__name__}")
 
 
-def _base(value: str | int) -> str | int:
-    """Subclasses such as string enumerations, as the plain type that JSON knows."""
-    return str.__str__(value) if isinstance(value, str) else int(value)
+def _text(value: str) -> str:
+    """Plain text, also of string enumerations; halves of surrogate pairs, which no encoding can carry, replaced."""
+    text = str.__str__(value)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def _key(key: object, where: str) -> str:
     if isinstance(key, str):
-        return str.__str__(key)
+        return _text(key)
     raise LedgerError("a payload has a key that is not text", where=where, got=repr(key), allowed="text keys")
 
 

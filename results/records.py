@@ -164,8 +164,11 @@ class TrialRecord:
     history_json: bytes = b""
 
     def metric(self, name: str) -> float:
-        """A score by name; NaN when the trial has none."""
-        return self.metrics.get(name, math.nan)
+        """A score or cost (such as `gflops`) by name; NaN when the trial has none."""
+        value = self.metrics.get(name)
+        if value is None:
+            return float(getattr(self.cost, name)) if name in Cost.__slots__ else math.nan
+        return value
 
     @property
     def history(self) -> dict[str, list[float]]:

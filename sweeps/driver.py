@@ -12,25 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from results.ledger import Ledger
+from results.records import Objective
 from sweeps import trial_files
 from sweeps.folder import SweepFolder
 from sweeps.proposer import Proposal, Proposer
 
 WAIT = "wait"
 DONE = "done"
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """One number to search on."""
-
-    metric: str
-    direction: str
-
-    def of(self, record: Mapping[str, Any]) -> float:
-        """Its value in a final record (scores first, then cost); NaN when it is missing or not a finite number."""
-        value = record.get("metrics", {}).get(self.metric, record.get("cost", {}).get(self.metric))
-        return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +179,10 @@ class Driver:
     def _scored(self, run: _Running, state: str, record: Mapping[str, Any]) -> None:
         proposal = run.proposal
         self.ledger.append(state, **{**trial_files.finite(record), "uid": proposal.uid})
-        values = [objective.of(record) for objective in self.objectives]
+        values = [objective_value(record, objective.metric) for objective in self.objectives]
         self._tell(run, state, values, updates=int(record.get("updates", 0)))
-        self._consider(proposal, values[0])
+        if state == "finished":
+            self._consider(proposal, values[0])
         self.view.event(state, proposal.uid, record)
 
     def _failed(self, run: _Running, failure: Mapping[str, Any]) -> None:
@@ -213,7 +202,13 @@ class Driver:
         self._proposer.tell(proposal.uid, state, values, architecture=proposal.architecture, updates=updates)
 
     def _consider(self, proposal: Proposal, value: float) -> None:
-        sign = 1.0 if self.objectives[0].direction == "maximize" else -1.0
-        if math.isnan(value) or (self.best is not None and sign * value <= sign * self.best.value):
+        gain = self.objectives[0].gain
+        if math.isnan(value) or (self.best is not None and gain(value) <= gain(self.best.value)):
             return
         self.best = Best(proposal.uid, proposal.architecture, dict(proposal.parameters), value)
+
+
+def objective_value(record: Mapping[str, Any], metric: str) -> float:
+    """A metric of a final record (scores first, then cost); NaN when it is missing or not a finite number."""
+    value = record.get("metrics", {}).get(metric, record.get("cost", {}).get(metric))
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else math.nan

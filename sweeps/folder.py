@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from results.sweep_folder import SweepFolder as ResultFolder
 from sweeps.errors import UsageError
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -13,10 +14,8 @@ DEFAULT_ROOT = Path("runs")
 
 
 @dataclass(frozen=True, slots=True)
-class SweepFolder:
-    """Paths below `runs/<name>/`."""
-
-    path: Path
+class SweepFolder(ResultFolder):
+    """Paths below `runs/<name>/`: those that reports read, and those that only the driver uses."""
 
     @property
     def name(self) -> str:
@@ -24,33 +23,14 @@ class SweepFolder:
         return self.path.name
 
     @property
-    def ledger(self) -> Path:
-        """The append-only truth."""
-        return self.path / "ledger.jsonl"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the one driver."""
-        return self.path / "lock"
-
-    @property
     def tune(self) -> Path:
         """Ray Tune's own state: disposable."""
         return self.path / "tune"
 
     @property
-    def report(self) -> Path:
-        """Where reports are written."""
-        return self.path / "report"
-
-    @property
     def case_map(self) -> Path:
         """Pseudonym to file name, readable by the owner only and never part of a report."""
         return self.path / "private" / "cases.json"
-
-    def trial(self, uid: str) -> Path:
-        """The folder of one trial."""
-        return self.path / "trials" / uid
 
     def file(self, name: str) -> Path:
         """A file directly in the sweep's folder, for example `resolved.json`."""

@@ -147,10 +147,11 @@ class Proposer:
         return self._open[uid][0]
 
     def _sample(self, trial: optuna.Trial, architecture: str, joint: bool) -> dict[str, Any]:
-        return {
+        chosen = {
             dimension.name: suggest(trial, dimension, self._label(dimension, architecture, joint))
             for dimension in self.space.for_architecture(architecture)
         }
+        return self.space.assemble(architecture, chosen)
 
     def _label(self, dimension: Dimension, architecture: str, joint: bool) -> str:
         """Optuna's name of a dimension: in a joint study only dimensions that all architectures share keep their own."""
@@ -172,15 +173,13 @@ class Proposer:
 
 
 def suggest(trial: optuna.Trial, dimension: Dimension, label: str) -> Any:
-    """One value of a dimension from an Optuna trial; a dimension without freedom gives its value unasked."""
-    if dimension.kind == "fixed":
-        return dimension.value
+    """One value of a dimension from an Optuna trial."""
     if dimension.kind == "categorical":
         return trial.suggest_categorical(label, list(dimension.choices))
+    low, high = dimension.bounds
     if dimension.kind == "int":
-        step = 1 if dimension.log else (dimension.step or 1)
-        return trial.suggest_int(label, int(dimension.low), int(dimension.high), step=step, log=dimension.log)
-    return trial.suggest_float(label, dimension.low, dimension.high, log=dimension.log)
+        return trial.suggest_int(label, int(low), int(high), step=int(dimension.step or 1), log=dimension.log)
+    return trial.suggest_float(label, low, high, step=dimension.step, log=dimension.log)
 
 
 def trial_uid(number: int, stage: str, architecture: str, parameters: Mapping[str, Any], seed: int, fold: int = 0) -> str:

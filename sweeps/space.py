@@ -1,7 +1,8 @@
 """What a search can choose from: for each architecture its own set of parameters, sampled or fixed.
 
-A parameter set is one flat mapping of the architecture's options and the shared parameters of `liverseg.config.PARAMETERS`. Spaces are
-conditional: `base_filters` of one architecture says nothing about another's. Pure values; nothing here samples.
+A parameter set is one flat mapping of the architecture's options and the shared parameters of
+`liverseg.config.PARAMETERS`. Spaces are conditional: `base_filters` of one architecture says nothing about another's.
+Pure values; nothing here samples.
 """
 
 from __future__ import annotations
@@ -16,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 from liverseg.config import PARAMETERS
 from liverseg.errors import ConfigError
 from liverseg.models.specs import architecture
-from sweeps.errors import UsageError
 from sweeps.spec.dimension import Dimension
 
 if TYPE_CHECKING:
     from sweeps.spec.model import Spec
     from sweeps.spec.stages import Stage
 
-__all__ = ["Dimension", "Space", "split_parameters"]
+__all__ = ["Dimension", "Space", "space_hash", "split_parameters", "trials_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Space:
 
     Attributes:
         stage: name of the stage.
-        members: each architecture with its dimensions: its options first, then shared parameters in the order of the catalogue.
+        members: each architecture with its dimensions: its options first, then shared parameters, in the
+            catalogue's order.
     """
 
     stage: str
@@ -45,8 +46,9 @@ class Space:
         Args:
             spec: a loaded spec.
             stage: its name; None is the first stage.
-            base: `{"architecture": name, "parameters": {…}}` of the best trial of the stage before. A first stage ignores it. Without
-                it a later stage keeps every architecture of `search` possible and takes the values that it does not name from `train`.
+            base: `{"architecture": name, "parameters": {…}}` of the best trial of the stage before. A first stage
+                ignores it. Without it, a later stage keeps every architecture of `search` possible and takes what it
+                does not name from `train`.
 
         Raises:
             UsageError: no such stage.
@@ -55,7 +57,10 @@ class Space:
 
         chosen = stage_of(spec, stage)
         best = base if chosen.from_best else None
-        return cls(chosen.name, tuple((name, _dimensions(spec, chosen, name, own, best)) for name, own in _members(spec, chosen, best)))
+        return cls(
+            chosen.name,
+            tuple((name, _dimensions(spec, chosen, name, own, best)) for name, own in _members(spec, chosen, best)),
+        )
 
     @property
     def architectures(self) -> tuple[str, ...]:
@@ -91,7 +96,9 @@ class Space:
         for dimension in self.dimensions(name):
             values[dimension.name] = dimension.value if dimension.fixed else sampled[dimension.name]
             if not dimension.contains(values[dimension.name]):
-                raise ValueError(f"{name}.{dimension.name} takes {dimension.describe()}, got {values[dimension.name]!r}")
+                raise ValueError(
+                    f"{name}.{dimension.name} takes {dimension.describe()}, got {values[dimension.name]!r}"
+                )
         return values
 
     def size(self, name: str) -> int | None:
@@ -117,22 +124,30 @@ class Space:
         for values in itertools.product(*(dimension.points() for dimension in dimensions)):
             yield dict(zip(names, values, strict=True))
 
-    def describe(self) -> dict[str, str]:
-        """Every parameter in words: `size`, or `unet.base_filters` where architectures differ or only one has it."""
-        words: dict[str, str] = {}
+    def describe(self, *, sampled_only: bool = False) -> dict[str, str]:
+        """Every parameter in words: `size`, or `unet.base_filters` where architectures differ or only one has it.
+
+        Args:
+            sampled_only: leave out what has one fixed value.
+        """
         everywhere = self._common()
+        words: dict[str, str] = {}
         for name, dimensions in self.members:
             for dimension in dimensions:
                 key = dimension.name if dimension in everywhere else f"{name}.{dimension.name}"
-                words[key] = dimension.describe()
+                if not (sampled_only and dimension.fixed):
+                    words[key] = dimension.describe()
         return words
 
     def as_plain(self) -> dict[str, Any]:
         """JSON values: architecture to parameter to values as the spec's YAML writes them."""
-        return {name: {dimension.name: dimension.as_plain() for dimension in dimensions} for name, dimensions in self.members}
+        return {
+            name: {dimension.name: dimension.as_plain() for dimension in dimensions}
+            for name, dimensions in self.members
+        }
 
     def fingerprint(self) -> str:
-        """sha256 (64 hex digits) of the architectures and their dimensions; the order in the spec does not matter, save within lists."""
+        """sha256 (64 hex digits) of the dimensions by architecture; the order matters only within lists of values."""
         text = json.dumps(self.as_plain(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -151,9 +166,43 @@ def split_parameters(name: str, parameters: Mapping[str, Any]) -> tuple[dict[str
     options = {option.name for option in architecture(name).options}
     stray = [key for key in parameters if key not in options and key not in PARAMETERS]
     if stray:
-        raise ConfigError("unknown parameter", where=name, got=", ".join(stray), allowed=", ".join([*options, *PARAMETERS]))
+        raise ConfigError(
+            "unknown parameter", where=name, got=", ".join(stray), allowed=", ".join([*options, *PARAMETERS])
+        )
     own = {key: value for key, value in parameters.items() if key in options}
     return own, {key: value for key, value in parameters.items() if key not in options}
+
+
+def trials_of(spec: Spec, stage: str | None = None) -> int:
+    """How many trials a stage has: as the spec says, else as many as its grid has points, else the default.
+
+    Raises:
+        ValueError: a grid over a continuous range.
+        UsageError: no such stage.
+    """
+    from sweeps.spec.model import DEFAULT_TRIALS
+    from sweeps.spec.stages import stage_of
+
+    chosen = stage_of(spec, stage)
+    if chosen.trials is not None:
+        return chosen.trials
+    if chosen.sampler != "grid":
+        return DEFAULT_TRIALS
+    space = Space.from_spec(spec, chosen.name)
+    # the winner of the stage before is one architecture, whichever it will be
+    names = space.architectures if chosen.architectures else space.architectures[:1]
+    sizes = [space.size(name) for name in names]
+    if None in sizes:
+        raise ValueError(f"stage {chosen.name}: a grid cannot list a continuous range")
+    return sum(size for size in sizes if size is not None)
+
+
+def space_hash(spec: Spec) -> str:
+    """sha256 over the spaces of all stages, as far as they are known before any trial has run."""
+    from sweeps.spec.stages import stages_of
+
+    prints = [[stage.name, Space.from_spec(spec, stage.name).fingerprint()] for stage in stages_of(spec)]
+    return hashlib.sha256(json.dumps(prints).encode()).hexdigest()
 
 
 def _members(spec: Spec, stage: Stage, base: Mapping[str, Any] | None) -> list[tuple[str, tuple[Dimension, ...]]]:
@@ -167,9 +216,12 @@ def _members(spec: Spec, stage: Stage, base: Mapping[str, Any] | None) -> list[t
 def _dimensions(
     spec: Spec, stage: Stage, name: str, own: tuple[Dimension, ...], base: Mapping[str, Any] | None
 ) -> tuple[Dimension, ...]:
-    """One architecture's dimensions. Later layers win: train, best of the stage before, space, the architecture's own."""
+    """One architecture's dimensions. Later layers win: train, best of the stage before, space, its own."""
     options = [option.name for option in architecture(name).options]
     layers = {dimension.name: dimension for dimension in (_default_size(spec), *spec.train.fixed)}
+    if stage.from_best:
+        first = [choice for choice in spec.search.architectures if choice.name == name]
+        layers |= {dimension.name: dimension for choice in first for dimension in choice.dimensions if dimension.fixed}
     if base is not None:
         kept = (*PARAMETERS, *options) if base["architecture"] == name else tuple(PARAMETERS)
         layers |= {key: fixed_dimension(key, base["parameters"][key]) for key in kept if key in base["parameters"]}

@@ -13,11 +13,14 @@ import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import ObjectRef, tune
 
 from sweeps import trial_files
+
+if TYPE_CHECKING:
+    from liverseg.inference import PictureChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +30,13 @@ class TrialSetting:
     Attributes:
         trials_folder: absolute path of `runs/<name>/trials`.
         packs: prepared slices by `(split, size_px)`, as references: they are read where they lie.
-        pictures: `(case uid, slice)` pairs to draw, the same for every trial, by size.
+        pictures: validation slices to draw, the same for every trial.
         labels, epochs, updates, early_stopping, deadline_s, threads: see `liverseg.config.TrainConfig`.
     """
 
     trials_folder: str
     packs: Mapping[tuple[str, int], ObjectRef]
-    pictures: Mapping[int, tuple[Any, ...]]
+    pictures: tuple[PictureChoice, ...]
     labels: tuple[str, ...]
     epochs: int
     updates: int | None
@@ -110,8 +113,10 @@ class TrialSession:
     def close(self) -> None:
         """Free the network and close the log."""
         if self.run is not None:
-            self.run.close()
+            from liverseg.training import release_models
+
             self.run = None
+            release_models()
         for handler in list(self._log.handlers):
             self._log.removeHandler(handler)
             handler.close()
@@ -120,30 +125,52 @@ class TrialSession:
         if self.run is None:
             self.run = self._build()
         record = self.run.run_epoch()
-        self._log.info("%s", record)
-        checkpoint = self.run.keep(self.folder)
-        trial_files.write_record(self.folder, trial_files.LATEST, self.run.final_record())
+        self._log.info("epoch %d: loss %.5f, val_dice %.4f, %.1f s", record.epoch, record.loss, record.val_dice, record.seconds)
+        checkpoint = self._keep(record)
+        final = self.run.final_record()
+        trial_files.write_record(self.folder, trial_files.LATEST, final)
         if self.run.finished:
-            trial_files.write_record(self.folder, trial_files.FINAL, self.run.final_record())
+            trial_files.write_record(self.folder, trial_files.FINAL, final)
+        numbers = {name: getattr(record, name) for name in ("epoch", "updates", "loss", "learning_rate", "seconds")}
         return {
-            **trial_files.finite(record.as_dict()),
+            **trial_files.finite({**record.metrics, **numbers}),
             "checkpoint": checkpoint,
             "last": self.run.finished,
             "done": self.run.finished,
         }
 
+    def _keep(self, record: Any) -> dict[str, str] | None:
+        """Write the epoch's row and, if it is the best so far, its weights, scores and pictures.
+
+        Returns:
+            The checkpoint's path below the sweep's folder and its digest; None when the epoch is not the best.
+        """
+        from liverseg.inference import write_pictures
+        from liverseg.training import append_history, write_best, write_cases
+
+        append_history(self.folder / "history.csv", record)
+        best = self.run.best
+        if best.record.epoch != record.epoch:
+            return None
+        write_cases(self.folder / "cases.parquet", best.cases)
+        write_pictures(self.folder / "pictures.npz", best.pictures)
+        digest = write_best(self.folder / "checkpoint", self.run.config, best)
+        return {"path": f"trials/{self.payload['uid']}/checkpoint", "sha256": digest}
+
     def _build(self) -> Any:
         import ray
 
-        from liverseg.config import PARAMETERS, TrainConfig
+        from liverseg.config import TrainConfig
         from liverseg.training import TrainingRun, pin_threads
+        from sweeps.space import split_parameters
 
-        setting, flat = self.setting, dict(self.payload["parameters"])
+        setting = self.setting
+        options, parameters = split_parameters(self.payload["architecture"], self.payload["parameters"])
         pin_threads(setting.threads)
         config = TrainConfig(
             architecture=self.payload["architecture"],
-            options={name: value for name, value in flat.items() if name not in PARAMETERS},
-            parameters={name: value for name, value in flat.items() if name in PARAMETERS},
+            options=options,
+            parameters=parameters,
             labels=setting.labels,
             epochs=setting.epochs,
             updates=setting.updates,
@@ -155,11 +182,11 @@ class TrialSession:
         size = config.get("size")
         train, validation = ray.get([setting.packs["train", size], setting.packs["validation", size]])
         self._log.info("%s", config)
-        return TrainingRun(config, train, validation, pictures=setting.pictures.get(size, ()))
+        return TrainingRun(config, train, validation, pictures=setting.pictures)
 
     def _fail(self, error: Exception) -> None:
         self._log.error("%s", "".join(traceback.format_exception(error)))
-        epochs = self.run.epoch if self.run is not None else 0
+        epochs = len(self.run.history) if self.run is not None else 0
         seconds = time.monotonic() - self.began
         trial_files.write_failure(self.folder, failure_kind(error), str(error) or repr(error), epochs=epochs, seconds=seconds)
 

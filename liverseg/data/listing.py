@@ -34,7 +34,8 @@ def find_cases(
     Args:
         root: the data set's folder. Links in it are followed, also to places outside it.
         layout: `lits`, `msd`, `nnunet`, `pairs` or a plug-in's; None lets the folder tell.
-        images, masks: the two patterns of `pairs`, relative to `root`.
+        images: pattern of the image files for `pairs`, relative to `root`.
+        masks: pattern of the mask files for `pairs`, relative to `root`.
 
     Raises:
         ConfigError: unknown layout, or patterns missing or given to a layout that takes none.
@@ -62,14 +63,20 @@ def list_cases(
         ConfigError: as `find_cases`.
         DataError: not one whole case, or a `dataset.json` that cannot be used.
     """
-    root = Path(root)
+    root = Path(root).expanduser()
     if not root.is_dir():
         raise DataError("no such folder", rule="D1", where=str(root), next_step="check the path")
     spec = layout_named(layout) if layout else detect_layout(root)
     inventory = spec.find(root, _globs(spec, images, masks))
     if not inventory.images and not inventory.masks:
-        raise DataError("no cases found", rule="D1", where=str(root), got="no file of this layout",
-                        allowed=f"{spec.name}: {spec.doc}", next_step="check the path and the layout")  # fmt: skip
+        raise DataError(
+            "no cases found",
+            rule="D1",
+            where=str(root),
+            got="no file of this layout",
+            allowed=f"{spec.name}: {spec.doc}",
+            next_step="check the path and the layout",
+        )
     listing = _pair_up(spec, inventory.images, inventory.masks)
     if not listing.cases and not listing.problems:
         raise DataError("no cases found", rule="D1", where=str(root), next_step="check the path and the layout")
@@ -79,12 +86,20 @@ def list_cases(
 def _globs(spec: LayoutSpec, images: str | None, masks: str | None) -> Globs | None:
     if spec.needs_globs:
         if not images or not masks:
-            raise ConfigError("patterns missing", where=f"layout {spec.name}", got=f"images {images!r}, masks {masks!r}",
-                              allowed="one pattern each, for example images/*.nii.gz and masks/*.nii.gz")  # fmt: skip
+            raise ConfigError(
+                "patterns missing",
+                where=f"layout {spec.name}",
+                got=f"images {images!r}, masks {masks!r}",
+                allowed="one pattern each, for example images/*.nii.gz and masks/*.nii.gz",
+            )
         return Globs(images, masks)
     if images or masks:
-        raise ConfigError("this layout takes no patterns", where=f"layout {spec.name}", got=images or masks,
-                          next_step="remove `images` and `masks`, or use the layout `pairs`")  # fmt: skip
+        raise ConfigError(
+            "this layout takes no patterns",
+            where=f"layout {spec.name}",
+            got=images or masks,
+            next_step="remove `images` and `masks`, or use the layout `pairs`",
+        )
     return None
 
 

@@ -25,6 +25,4 @@ def recognises(root: Path) -> bool:
     return any(_NAME.fullmatch(path.name) for path in files_below(root))
 
 
-LAYOUT = LayoutSpec(
-    "lits", "volume-N.nii[.gz] and segmentation-N.nii[.gz] anywhere below the folder", find, recognises
-)
+LAYOUT = LayoutSpec("lits", "volume-N.nii[.gz] and segmentation-N.nii[.gz] anywhere below the folder", find, recognises)

@@ -15,8 +15,14 @@ _TUMOUR_WORDS = ("tumor", "tumour", "cancer", "lesion", "metasta", "hcc")
 
 def bad_manifest(root: Path, what: str, *, got: object = None, allowed: object = None, rule: str = "D1") -> DataError:
     """The error for a `dataset.json` that cannot be used."""
-    return DataError(what, rule=rule, where=str(root / NAME), got=got, allowed=allowed,
-                     next_step="correct dataset.json, or use the layout `pairs`")  # fmt: skip
+    return DataError(
+        what,
+        rule=rule,
+        where=str(root / NAME),
+        got=got,
+        allowed=allowed,
+        next_step="correct dataset.json, or use the layout `pairs`",
+    )
 
 
 def read_manifest(root: Path) -> dict[str, Any]:
@@ -67,8 +73,16 @@ def inside(root: Path, entry: object) -> Path:
     Raises:
         DataError: rule D1: not text, absolute, or climbing out with `..`.
     """
-    if not isinstance(entry, str) or not entry or Path(entry).is_absolute() or ".." in Path(entry).parts or "\0" in entry:
-        raise bad_manifest(root, "manifest names a file outside the data set", got=repr(entry), allowed="a path below the folder")
+    if (
+        not isinstance(entry, str)
+        or not entry
+        or Path(entry).is_absolute()
+        or ".." in Path(entry).parts
+        or "\0" in entry
+    ):
+        raise bad_manifest(
+            root, "manifest names a file outside the data set", got=repr(entry), allowed="a path below the folder"
+        )
     return root / entry
 
 

@@ -1,7 +1,7 @@
 """Layout `msd`: a task of the Medical Segmentation Decathlon, for example Task03_Liver.
 
-`dataset.json` lists the pairs under `training`; they lie in `imagesTr` and `labelsTr`. MSD Task03_Liver is the LiTS training
-data under other names.
+`dataset.json` lists the pairs under `training`; they lie in `imagesTr` and `labelsTr`. MSD Task03_Liver is the LiTS
+training data under other names.
 """
 
 from __future__ import annotations
@@ -21,12 +21,20 @@ def find(root: Path, globs: Globs | None = None) -> Inventory:
     """
     manifest = read_manifest(root)
     entries = manifest.get("training")
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) and {"image", "label"} <= entry.keys() for entry in entries):
-        raise bad_manifest(root, "manifest lists no training pairs", got=type(entries).__name__,
-                           allowed='"training": [{"image": ..., "label": ...}, ...]')  # fmt: skip
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, dict) and {"image", "label"} <= entry.keys() for entry in entries
+    ):
+        raise bad_manifest(
+            root,
+            "manifest lists no training pairs",
+            got=type(entries).__name__,
+            allowed='"training": [{"image": ..., "label": ...}, ...]',
+        )
     labels = manifest.get("labels")
     if not isinstance(labels, Mapping) or not all(str(key).isdecimal() for key in labels):
-        raise bad_manifest(root, "manifest names no labels", got=labels, allowed='{"0": "background", "1": "liver", ...}')
+        raise bad_manifest(
+            root, "manifest names no labels", got=labels, allowed='{"0": "background", "1": "liver", ...}'
+        )
     check_labels(root, {int(key): str(name) for key, name in labels.items()})
     images = [inside(root, entry["image"]) for entry in entries]
     masks = [inside(root, entry["label"]) for entry in entries]
@@ -39,4 +47,6 @@ def recognises(root: Path) -> bool:
     return isinstance(peek_manifest(root).get("training"), list)
 
 
-LAYOUT = LayoutSpec("msd", "dataset.json with imagesTr/ and labelsTr/, as in the Medical Segmentation Decathlon", find, recognises)
+LAYOUT = LayoutSpec(
+    "msd", "dataset.json with imagesTr/ and labelsTr/, as in the Medical Segmentation Decathlon", find, recognises
+)

@@ -1,6 +1,7 @@
 """Layout `nnunet`: a raw data set of nnU-Net v2 with one channel.
 
-Images are `imagesTr/CASE_0000.nii.gz`, masks `labelsTr/CASE.nii.gz`; `dataset.json` says the file ending and the labels.
+Images are `imagesTr/CASE_0000.nii.gz`, masks `labelsTr/CASE.nii.gz`; `dataset.json` says the file ending and the
+labels.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def _check_channels(root: Path, manifest: Mapping[str, Any]) -> None:
 def _labels(root: Path, manifest: Mapping[str, Any]) -> dict[int, str]:
     labels = manifest.get("labels")
     if not isinstance(labels, Mapping) or not all(type(value) is int for value in labels.values()):
-        raise bad_manifest(root, "manifest names no plain labels", got=labels, allowed='{"background": 0, "liver": 1, "tumour": 2}')
+        raise bad_manifest(
+            root, "manifest names no plain labels", got=labels, allowed='{"background": 0, "liver": 1, "tumour": 2}'
+        )
     return {value: str(name) for name, value in labels.items()}
 
 
@@ -78,4 +81,6 @@ def recognises(root: Path) -> bool:
     return "file_ending" in peek_manifest(root)
 
 
-LAYOUT = LayoutSpec("nnunet", "nnU-Net v2 raw: dataset.json, imagesTr/CASE_0000.nii.gz, labelsTr/CASE.nii.gz", find, recognises)
+LAYOUT = LayoutSpec(
+    "nnunet", "nnU-Net v2 raw: dataset.json, imagesTr/CASE_0000.nii.gz, labelsTr/CASE.nii.gz", find, recognises
+)

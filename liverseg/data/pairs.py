@@ -1,7 +1,7 @@
 """Layout `pairs`: any data set, described by one pattern for images and one for masks.
 
-An image and a mask belong together when the wildcards of both patterns stand for the same text: with `ct/*_scan.nii.gz` and
-`seg/*_liver.nii.gz`, `ct/p7_scan.nii.gz` and `seg/p7_liver.nii.gz` are case `p7`.
+An image and a mask belong together when the wildcards of both patterns stand for the same text: with
+`ct/*_scan.nii.gz` and `seg/*_liver.nii.gz`, `ct/p7_scan.nii.gz` and `seg/p7_liver.nii.gz` are case `p7`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ def find(root: Path, globs: Globs | None = None) -> Inventory:
         raise ConfigError("patterns missing", where="layout pairs", allowed="images and masks")
     image_pattern, mask_pattern = _compile(globs.images, "images"), _compile(globs.masks, "masks")
     if image_pattern.groups != mask_pattern.groups:
-        raise ConfigError("patterns cannot be matched with each other", where="layout pairs", got=f"{globs.images} and {globs.masks}",
-                          allowed="the same number of wildcards in both")  # fmt: skip
+        raise ConfigError(
+            "patterns cannot be matched with each other",
+            where="layout pairs",
+            got=f"{globs.images} and {globs.masks}",
+            allowed="the same number of wildcards in both",
+        )
     images, masks = [], []
     for path in files_below(root):
         name = path.relative_to(root).as_posix()
@@ -37,12 +41,16 @@ def find(root: Path, globs: Globs | None = None) -> Inventory:
             images.append((_parts(match), path))
     texts = {parts for parts, _ in (*images, *masks)}
     joint = "-" if len(set(map("-".join, texts))) == len(texts) else " / "
-    return Inventory(*(tuple(Found(joint.join(parts) or "case", path) for parts, path in side) for side in (images, masks)))
+    return Inventory(
+        *(tuple(Found(joint.join(parts) or "case", path) for parts, path in side) for side in (images, masks))
+    )
 
 
 def _compile(pattern: str, which: str) -> re.Pattern[str]:
     if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
-        raise ConfigError("pattern leaves the data folder", where=which, got=pattern, allowed="a pattern relative to the folder")
+        raise ConfigError(
+            "pattern leaves the data folder", where=which, got=pattern, allowed="a pattern relative to the folder"
+        )
     return re.compile("".join(map(_translate, _TOKEN.findall(pattern.removeprefix("./")))))
 
 
@@ -61,5 +69,9 @@ def _parts(match: re.Match[str]) -> tuple[str, ...]:
     return tuple(part.strip("/").replace("/", "-") for part in match.groups() if part.strip("/"))
 
 
-LAYOUT = LayoutSpec("pairs", "two patterns, one for images and one for masks, joined by what their wildcards stand for", find,
-                    needs_globs=True)  # fmt: skip
+LAYOUT = LayoutSpec(
+    "pairs",
+    "two patterns, one for images and one for masks, joined by what their wildcards stand for",
+    find,
+    needs_globs=True,
+)

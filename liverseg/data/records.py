@@ -13,7 +13,10 @@ from liverseg.volume import Header
 
 @dataclass(frozen=True, slots=True)
 class CaseFiles:
-    """The two files of one case, under the name its user knows. The name may identify a patient: keep it out of reports."""
+    """The two files of one case, under the name its user knows.
+
+    The name may identify a patient: keep it out of reports and logs.
+    """
 
     name: str
     image: Path

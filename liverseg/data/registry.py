@@ -19,16 +19,21 @@ def layouts() -> tuple[LayoutSpec, ...]:
     """Built-in layouts, then those that installed packages offer in the entry-point group `liversweep.layouts`.
 
     Raises:
-        ConfigError: a plug-in does not offer a `LayoutSpec`, or takes a name that is already used.
+        ConfigError: a plug-in cannot be loaded, does not offer a `LayoutSpec`, or takes a name that is already used.
     """
     found = list(LAYOUTS)
     for point in entry_points(group=ENTRY_POINT_GROUP):
-        spec = point.load()
         where = f"entry point {point.name} of group {ENTRY_POINT_GROUP}"
+        try:
+            spec = point.load()
+        except Exception as error:  # a plug-in is somebody else's code: it may raise anything
+            raise ConfigError("plug-in cannot be loaded", where=where, got=repr(error)) from error
         if not isinstance(spec, LayoutSpec):
             raise ConfigError("plug-in is not a layout", where=where, got=type(spec).__name__, allowed="LayoutSpec")
         if spec.name in {other.name for other in found}:
-            raise ConfigError("layout name is taken", where=where, got=spec.name, next_step="rename or remove the plug-in")
+            raise ConfigError(
+                "layout name is taken", where=where, got=spec.name, next_step="rename or remove the plug-in"
+            )
         found.append(spec)
     return tuple(found)
 

@@ -11,7 +11,7 @@ def files_below(root: Path) -> Iterator[Path]:
     """Every visible file below `root`, through links too, each folder once even when links form a ring."""
     seen: set[tuple[int, int]] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
-        status = os.stat(folder)
+        status = Path(folder).stat()
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue

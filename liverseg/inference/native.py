@@ -1,10 +1,10 @@
 """From a network's logits on its square to labels on the scan's own pixels.
 
-Logits, not labels, are resampled: bilinear with pixel centres aligned (an antialiased triangle filter where the network's
-square is finer than the scan). Only the part that can be foreground is computed, and the result is exactly that of the
-full computation: an interpolated value is a weighted sum with weights >= 0 of its nodes, so where background is the
-largest class at all nodes of a pixel it is the largest at that pixel. Rounding keeps this true, because the same
-operations in the same order are monotone in their operands.
+Logits, not labels, are resampled: bilinear with pixel centres aligned (an antialiased triangle filter where the
+network's square is finer than the scan). Only the part that can be foreground is computed, and the result is
+exactly that of the full computation: an interpolated value is a weighted sum with weights >= 0 of its nodes, so
+where background is the largest class at all nodes of a pixel it is the largest at that pixel. Rounding keeps this
+true, because the same operations in the same order are monotone in their operands.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def axis_weights(native_px: int, resized_px: int, offset_px: int, size_px: int) 
     node = full.col + offset_px
     centre = (np.arange(native_px) + 0.5) * (resized_px / native_px) + offset_px
     seen = (node >= 0) & (node < size_px) & ((centre >= 0) & (centre < size_px))[full.row]
-    kept = sparse.csr_matrix((full.data[seen], (full.row[seen], node[seen])), shape=(native_px, size_px), dtype=np.float32)
+    triplets = (full.data[seen], (full.row[seen], node[seen]))
+    kept = sparse.csr_matrix(triplets, shape=(native_px, size_px), dtype=np.float32)
     total = np.asarray(kept.sum(axis=1)).ravel()
     whole = np.abs(total - 1.0) < 1e-4
     scale = np.where(whole | (total == 0), 1.0, 1.0 / np.where(total == 0, 1.0, total)).astype(np.float32)
@@ -129,4 +130,3 @@ def _labels(logits: Logits, row_weights: Any, column_weights: Any) -> Mask:
         labels[better] = value
         best = np.maximum(best, planes[:, value])
     return np.ascontiguousarray(labels.T)
-

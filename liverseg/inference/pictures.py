@@ -46,8 +46,8 @@ class Picture:
 def choose_pictures(pack: Pack, k: int = 3) -> tuple[PictureChoice, ...]:
     """Choose up to `k` slices, one a scan: the same ones at every size, because only native masks decide.
 
-    Scans with tumour come first, each group in the pack's order. Of a scan the slice with most tumour is taken, else that
-    with most liver, else the middle one; ties go to the lowest.
+    Scans with tumour come first, each group in the pack's order. Of a scan the slice with most tumour is taken, else
+    that with most liver, else the middle one; ties go to the lowest.
     """
     with_tumour = [span for span in pack.cases if (span.reference.labels == 2).any()]
     without = [span for span in pack.cases if not (span.reference.labels == 2).any()]
@@ -63,11 +63,9 @@ def _telling_slice(span: CaseSpan) -> int:
 
 
 def picture_rows(pack: Pack, choices: Sequence[PictureChoice]) -> dict[int, PictureChoice]:
-    """The pack's slice of every choice, in the order of the choices; choices of scans that the pack lacks are left out."""
+    """The pack's slice of every choice, in the choices' order; choices of scans that the pack lacks are left out."""
     spans: Mapping[str, CaseSpan] = {span.uid: span for span in pack.cases}
-    return {
-        spans[choice.case_uid].start + choice.slice_index: choice for choice in choices if choice.case_uid in spans
-    }
+    return {spans[choice.case_uid].start + choice.slice_index: choice for choice in choices if choice.case_uid in spans}
 
 
 def make_picture(pack: Pack, choice: PictureChoice, row: int, logits: Logits) -> Picture:

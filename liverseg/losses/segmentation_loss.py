@@ -49,7 +49,8 @@ def soft_counts(y_true: Any, logits: Any, classes: int) -> SoftCounts:
     p is the softmax of the logits, g the one-hot reference. Both kinds of errors are summed as such and not as
     differences of large sums, so that a perfect prediction has none.
     """
-    p = ops.softmax(logits, axis=-1)[..., 1:]
+    # Not `softmax`: with a NaN in one channel TensorFlow's gives NaN there and finite values in the others.
+    p = ops.exp(ops.log_softmax(logits, axis=-1))[..., 1:]
     g = ops.one_hot(ops.cast(y_true, "int32"), classes, dtype="float32")[..., 1:]
     batch = (0, 1, 2)
     return SoftCounts(

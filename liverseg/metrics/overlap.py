@@ -1,8 +1,8 @@
 """Overlap of a predicted and a reference mask, as integer counts per slice, and the scores that follow from them.
 
 Every score in this module is a function of three counts per label: voxels of the reference `|T|`, of the prediction
-`|P|`, and of both `I`. They are counted slice by slice on the scan's own grid, so that a whole predicted volume never has
-to be in memory and the study's score per slice comes from the same numbers as the score per volume.
+`|P|`, and of both `I`. They are counted slice by slice on the scan's own grid, so that a whole predicted volume never
+has to be in memory and the study's score per slice comes from the same numbers as the score per volume.
 
 Scored labels: `liver` is label >= 1, `tumour` is label 2, `liver_only` is label 1 alone (the study's liver).
 """
@@ -113,7 +113,9 @@ def label_counts(confusion: Counts, label: str) -> LabelCounts:
     )
 
 
-def count_overlap(reference: NativeReference, prediction: Mask, labels: tuple[str, ...] = tuple(SCORED)) -> dict[str, LabelCounts]:
+def count_overlap(
+    reference: NativeReference, prediction: Mask, labels: tuple[str, ...] = tuple(SCORED)
+) -> dict[str, LabelCounts]:
     """Counts of a whole predicted volume.
 
     Args:
@@ -153,7 +155,7 @@ def false_positive_ml(reference: int, prediction: int, voxel_ml: float) -> float
 
 
 def slice_dice_smooth1(counts: LabelCounts) -> npt.NDArray[np.float64]:
-    """The study's score `(2I+1)/(|T|+|P|+1)` of every slice, float64 `(n_slices,)`; an empty slice left empty scores 1."""
+    """The study's score `(2I+1)/(|T|+|P|+1)` of each slice, float64 `(n_slices,)`; an empty slice left empty gets 1."""
     return (2.0 * counts.intersection + 1.0) / (counts.reference + counts.prediction + 1.0)
 
 

@@ -1,4 +1,4 @@
-"""From the scores of scans to the numbers of a training: means between patients, pooled scores, counts of what is undefined.
+"""From the scores of scans to the numbers of a training: means between patients, pooled scores, undefined ones counted.
 
 The patient is the statistical unit: scores of several scans of one patient are averaged first. Undefined scores (NaN)
 never enter a mean; how many there were stands beside it.
@@ -6,6 +6,7 @@ never enter a mean; how many there were stands beside it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -27,7 +28,7 @@ def summarise(scores: Sequence[CaseScore], labels: tuple[str, ...] = ("liver", "
 
     Returns:
         Metric name to value; undefined values are NaN. Volume scores of `tumour` are means over patients that have
-        tumour; the tumour-free give `tumour_free_specificity`, the share of them without a single tumour voxel predicted.
+        tumour; the others give `tumour_free_specificity`, the share of them without a single tumour voxel predicted.
     """
     metrics: dict[str, float | int] = {}
     for label in scored_labels(labels):
@@ -49,6 +50,7 @@ def finite_mean(values: Iterable[float]) -> float:
 
 
 def _label_metrics(scores: Sequence[CaseScore], label: str) -> dict[str, float | int]:
+    defined = _by_patient(scores, lambda score: score.label(label).dice)
     ranked = [score for score in scores if label != "tumour" or score.has_tumour]
     dices = _by_patient(ranked, lambda score: score.label(label).dice)
     slice_mean, slice_sd = _pooled_slices(scores, label)
@@ -56,18 +58,20 @@ def _label_metrics(scores: Sequence[CaseScore], label: str) -> dict[str, float |
         f"dice_{label}_mean": finite_mean(dices),
         f"dice_{label}_sd": _between_patients_sd(dices),
         f"dice_{label}_n": int(np.count_nonzero(~np.isnan(dices))),
-        f"dice_{label}_nan": int(np.count_nonzero(np.isnan(_by_patient(scores, lambda score: score.label(label).dice)))),
+        f"dice_{label}_nan": int(np.count_nonzero(np.isnan(defined))),
         f"dice_global_{label}": _global_dice(scores, label),
         f"slice_dice_smooth1_{label}_mean": slice_mean,
         f"slice_dice_smooth1_{label}_sd": slice_sd,
         f"voe_{label}_mean": finite_mean(_by_patient(ranked, lambda score: score.label(label).voe)),
         f"rvd_{label}_mean": finite_mean(_by_patient(ranked, lambda score: score.label(label).rvd)),
-        f"false_positive_ml_{label}_mean": finite_mean(_by_patient(scores, lambda score: score.false_positive_ml(label))),
+        f"false_positive_ml_{label}_mean": finite_mean(
+            _by_patient(scores, lambda score: score.false_positive_ml(label))
+        ),
     }
 
 
 def _by_patient(scores: Iterable[CaseScore], value: Callable[[CaseScore], float]) -> Floats:
-    """One value a patient, in order of first appearance: the mean over the patient's scans, NaN when none is defined."""
+    """One value a patient, in order of appearance: the mean over the patient's scans, NaN when none is defined."""
     grouped: dict[str, list[float]] = {}
     for score in scores:
         grouped.setdefault(score.patient, []).append(value(score))
@@ -114,7 +118,7 @@ def _burden_rmse(scores: Sequence[CaseScore]) -> float:
         predicted = score.predicted_burden
         return ((0.0 if np.isnan(predicted) else predicted) - score.reference_burden) ** 2
 
-    return finite_mean(_by_patient(scores, squared_error)) ** 0.5
+    return math.sqrt(finite_mean(_by_patient(scores, squared_error)))
 
 
 def _specificity(scores: Sequence[CaseScore]) -> float:

@@ -37,9 +37,9 @@ class Canvas:
         hu = np.full(grid.shape, palette[Tissue.AIR], np.float32)
         return cls(grid, palette, hu, np.full(grid.shape, Tissue.AIR, np.uint8))
 
-    def paint(self, distance: Volume, tissue: Tissue, box: Box, *, strength: float = 1.0) -> None:
-        """Paint a shape given by its signed distance (mm) inside `box`; `strength` below 1 lets the old show through."""
-        self.blend(coverage(distance, self.grid.edge_mm) * np.float32(strength), self.palette[tissue], tissue, box)
+    def paint(self, distance: Volume, tissue: Tissue, box: Box) -> None:
+        """Paint a shape given by its signed distance (mm) inside `box`."""
+        self.blend(coverage(distance, self.grid.edge_mm), self.palette[tissue], tissue, box)
 
     def blend(self, share: Volume, hu: Volume | float, tissue: Tissue, box: Box) -> None:
         """Replace `share` (0..1, shape of `box`) of each voxel by tissue of `hu`."""

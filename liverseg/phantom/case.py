@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,16 @@ from liverseg.phantom.scanner import Acquisition, deal, stream
 from liverseg.phantom.shapes import coverage
 from liverseg.phantom.tissues import Tissue, draw_hu
 from liverseg.phantom.trunk import Trunk, diaphragm, paint_couch, paint_trunk
-from liverseg.phantom.tumours import Lesion, draw_cysts, draw_diameters, draw_tumour, label_tumours, paint_lesion, place
+from liverseg.phantom.tumours import (
+    Lesion,
+    Painted,
+    draw_cysts,
+    draw_diameters,
+    draw_tumour,
+    label_tumours,
+    paint_lesion,
+    place,
+)
 from liverseg.phantom.vessels import draw_vessels, paint_vessels
 
 FAR_MM = 1000.0
@@ -113,7 +121,8 @@ def phase_of(config: PhantomConfig, index: int) -> str:
 def make_case(config: PhantomConfig, index: int) -> PhantomCase:
     """Generate one case.
 
-    The result depends on the configuration without `cases`, and on `index`; not on threads, earlier calls or the size of the cohort.
+    The result depends on the configuration without `cases`, and on `index`; not on threads, earlier calls or the size
+    of the cohort.
 
     Args:
         config: the cohort.
@@ -143,8 +152,9 @@ def paint_anatomy(config: PhantomConfig, index: int) -> Anatomy:
     canvas = Canvas.blank(grid, palette)
     liver_mm = _paint_body(canvas, trunk, organs, liver)
     paint_vessels(canvas, draw_vessels(organs, stream(config.seed, index, 4)), liver_mm)
-    cysts, tumours, share = _paint_lesions(config, index, canvas, liver_mm, scan, scale)
-    labels = _label(scan, coverage(liver_mm, grid.edge_mm), share)
+    cysts, tumours, painted = _paint_lesions(config, index, canvas, liver_mm, scan, scale)
+    liver_label = scan.average(coverage(liver_mm, grid.edge_mm)) >= np.float32(0.5)
+    labels = liver_label.astype(np.uint8) + label_tumours(painted, liver_label, scan)
     facts = PhantomFacts(index, phase, scale, palette[Tissue.LIVER], scan, tumours, cysts)
     middle = canvas.tissue[:, :, scan.sub_slices // 2 :: scan.sub_slices]
     return Anatomy(scan.average(canvas.hu), middle, labels, facts)
@@ -181,8 +191,8 @@ def _one_piece(distance: Volume) -> Volume:
 
 def _paint_lesions(
     config: PhantomConfig, index: int, canvas: Canvas, liver_mm: Volume, scan: Acquisition, scale: Point
-) -> tuple[tuple[Lesion, ...], tuple[Lesion, ...], Volume]:
-    """Cysts, then tumours; returns both and the share of tumour in each painted voxel."""
+) -> tuple[tuple[Lesion, ...], tuple[Lesion, ...], list[Painted]]:
+    """Cysts, then tumours; returns both and where the tumours were painted."""
     rng = stream(config.seed, index, 5)
     box = liver_box(canvas)
     hu, sd = canvas.palette[Tissue.LIVER], scan.noise_hu
@@ -195,16 +205,4 @@ def _paint_lesions(
     for cyst in cysts:
         paint_lesion(canvas, cyst, liver_mm, scale, rng)
     painted = [part for tumour in tumours if (part := paint_lesion(canvas, tumour, liver_mm, scale, rng))]
-    return tuple(cysts), tuple(tumours), label_tumours(painted, canvas.grid.shape)
-
-
-def _label(scan: Acquisition, liver: Volume, tumour: Volume) -> npt.NDArray[np.uint8]:
-    """Labels of stored voxels: what covers at least half of one."""
-    labels = (scan.average(liver) >= np.float32(0.5)).astype(np.uint8)
-    labels[(scan.average(tumour) >= np.float32(0.5)) & (labels == 1)] = 2
-    return labels
-
-
-def summary(cases: Mapping[int, PhantomFacts]) -> list[dict[str, Any]]:
-    """Facts of several cases in the order of their numbers, for JSON."""
-    return [cases[number].as_dict() for number in sorted(cases)]
+    return tuple(cysts), tuple(tumours), painted

@@ -17,8 +17,8 @@ Pair = tuple[float, float]
 class PhantomConfig:
     """A cohort of generated abdominal CT scans.
 
-    Case `i` depends on the seed and on everything here but `cases`. Lists of choices (`thickness_mm`, `orientations`) are dealt like
-    cards: every choice comes up once before any comes up again.
+    Case `i` depends on the seed and on everything here but `cases`. Lists of choices (`thickness_mm`, `orientations`)
+    are dealt like cards: every choice comes up once before any comes up again.
 
     Attributes:
         cases: patients.
@@ -28,8 +28,8 @@ class PhantomConfig:
         field_of_view_mm: smallest and largest side of a slice.
         extent_mm: height that a scan tries to cover.
         thickness_mm: distances between slices.
-        orientations: axis codes of the stored array, to which each axis *points* (`RAS` = right, anterior, superior). Codes whose third letter
-            is not S or I store the axial axis elsewhere.
+        orientations: where the axes of the stored array point (`RAS` = right, anterior, superior). Codes whose third
+            letter is not S or I store the axial axis elsewhere.
         tumour_free_every: one patient in so many has no tumour, never the first of them.
         unenhanced_every: one scan in so many is without contrast medium.
         noise_hu: bounds of the noise standard deviation.
@@ -59,11 +59,11 @@ _RULES: tuple[tuple[str, str, Callable[[PhantomConfig], bool]], ...] = (
     ("cases", "a whole number from 1 to 10000", lambda c: _whole(c.cases, 1, 10_000)),
     ("seed", "a whole number from 0 to 2^63 - 1", lambda c: _whole(c.seed, 0, 2**63 - 1)),
     ("matrix_px", "two ordered multiples of 8 from 32 to 512", lambda c: _sides(c.matrix_px)),
-    ("slices", "two ordered whole numbers from 8 to 512", lambda c: _ordered(c.slices, 8, 512) and _all_whole(c.slices)),
+    ("slices", "two ordered whole numbers from 8 to 512", lambda c: _counts(c.slices)),
     ("field_of_view_mm", "two ordered lengths from 200 to 600 mm", lambda c: _ordered(c.field_of_view_mm, 200, 600)),
     ("extent_mm", "two ordered lengths from 40 to 300 mm", lambda c: _ordered(c.extent_mm, 40, 300)),
     ("thickness_mm", "one or more lengths from 0.5 to 20 mm", lambda c: _each(c.thickness_mm, 0.5, 20.0)),
-    ("orientations", "one or more codes such as RAS, with one letter each of RL, AP and SI", lambda c: _codes(c.orientations)),
+    ("orientations", "one or more codes such as RAS: a letter each of RL, AP and SI", lambda c: _codes(c.orientations)),
     ("tumour_free_every", "a whole number from 2 to 1000", lambda c: _whole(c.tumour_free_every, 2, 1000)),
     ("unenhanced_every", "a whole number from 1 to 1000", lambda c: _whole(c.unenhanced_every, 1, 1000)),
     ("noise_hu", "two ordered values from 1 to 100 HU", lambda c: _ordered(c.noise_hu, 1, 100)),
@@ -94,6 +94,10 @@ def _each(values: tuple[float, ...], low: float, high: float) -> bool:
 
 def _ordered(values: tuple[float, ...], low: float, high: float) -> bool:
     return len(values) == 2 and _each(values, low, high) and values[0] <= values[1]
+
+
+def _counts(values: tuple[int, int]) -> bool:
+    return _ordered(values, 8, 512) and _all_whole(values)
 
 
 def _sides(values: tuple[int, int]) -> bool:

@@ -1,10 +1,10 @@
 """The voxel grid that a phantom is painted on, and smooth random fields over it.
 
-Coordinates are in the **standard body**: RAS millimetres (x to the patient's right, y to the front, z to the head), origin
-in the middle of the trunk at the height of the porta hepatis. A patient is the standard body stretched by a scale per axis,
-so a grid holds standard coordinates, `scanner mm / scale`. Arrays have axes `(x, y, z)` and are float32: every operation
-on them is exactly rounded (`+ - * / sqrt`), and transcendental functions are only taken of one-dimensional float64
-coordinates, so that the same seed gives the same voxels on any processor.
+Coordinates are in the **standard body**: RAS millimetres (x to the patient's right, y to the front, z to the head) from
+the middle of the trunk at the height of the porta hepatis. A patient is the standard body stretched by a scale per
+axis, so a grid holds standard coordinates, `scanner mm / scale`. Arrays have axes `(x, y, z)` and are float32: every
+operation on them is exactly rounded (`+ - * / sqrt`), and transcendental functions are only taken of one-dimensional
+float64 coordinates, so that the same seed gives the same voxels on any processor.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class SmoothField:
     weight: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, *, sd: float, wavelength_mm: tuple[float, float], terms: int = 6) -> SmoothField:
+    def draw(
+        cls, rng: np.random.Generator, *, sd: float, wavelength_mm: tuple[float, float], terms: int = 6
+    ) -> SmoothField:
         """A random field of standard deviation `sd` with wavelengths between the two given."""
         wavelength = rng.uniform(*wavelength_mm, size=(terms, 3))
         phase = rng.uniform(0.0, 2.0 * np.pi, size=(terms, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +69,11 @@ def liver_distance(canvas: Canvas, liver: Liver, organs: Organs, cavity: Volume,
     """
     where = canvas.coordinates(box)
     x, _, z = where
-    underside = (np.float32(4.0 - 12.0 * liver.slope) - x - np.float32(liver.slope) * z) / np.float32((1 + liver.slope**2) ** 0.5)
+    slope = liver.slope
+    length = math.sqrt(1.0 + slope * slope)
+    underside: Volume = (
+        np.float32((4.0 - 12.0 * slope) / length) - x * np.float32(1.0 / length) - z * np.float32(slope / length)
+    )
     right = intersect(liver.right.distance(where), underside, blend_mm=18.0)
     body = unite(right, liver.tip.distance(where), blend_mm=16.0)
     body = unite(body, liver.left.distance(where), blend_mm=16.0)

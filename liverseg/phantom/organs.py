@@ -5,6 +5,7 @@ They are there to be confused with it: several share its CT numbers, most of the
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,8 +56,12 @@ class Organs:
             aorta=Capsule((-8.0, -26.0, 400.0), (-6.0, -26.0, -400.0), 11.0, 9.0),
             cava=Capsule((cava, -20.0, 90.0), (cava - 2.0, -22.0, -400.0), 11.5, 10.0),
             portal=Capsule((-2.0, 4.0, -34.0), (19.0, 2.0, -6.0), 6.5, 6.5),
-            pancreas=_chain(((26.0, 12.0, -46.0), (4.0, 18.0, -32.0), (-32.0, 6.0, -18.0), (-66.0, -8.0, -4.0)), 10.0, 7.0),
-            duodenum=_chain(((14.0, 32.0, -30.0), (36.0, 20.0, -40.0), (38.0, 2.0, -72.0), (4.0, -4.0, -84.0)), 12.0, 11.0),
+            pancreas=_chain(
+                ((26.0, 12.0, -46.0), (4.0, 18.0, -32.0), (-32.0, 6.0, -18.0), (-66.0, -8.0, -4.0)), 10.0, 7.0
+            ),
+            duodenum=_chain(
+                ((14.0, 32.0, -30.0), (36.0, 20.0, -40.0), (38.0, 2.0, -72.0), (4.0, -4.0, -84.0)), 12.0, 11.0
+            ),
             colon=_colon(rng),
             bowel=_loops(rng),
             surface=SmoothField.draw(rng, sd=1.6, wavelength_mm=(25.0, 60.0), terms=5),
@@ -110,9 +115,8 @@ def _paint_stomach(canvas: Canvas, organs: Organs, cavity: Volume, domes: Volume
     """A wall, mixed content, and a bubble of gas under the front wall."""
     stomach = organs.stomach
     antrum = Capsule((stomach.centre[0] + 8.0, 34.0, -12.0), (10.0, 36.0, -30.0), 17.0, 12.0)
-    box = canvas.grid.box(
-        (stomach.low[0], min(stomach.low[1], 15.0), min(stomach.low[2], -45.0)), (30.0, stomach.high[1] + 10.0, stomach.high[2])
-    )
+    low = (stomach.low[0], min(stomach.low[1], 15.0), min(stomach.low[2], -45.0))
+    box = canvas.grid.box(low, (30.0, stomach.high[1] + 10.0, stomach.high[2]))
     if is_empty(box):
         return
     where = canvas.coordinates(box)
@@ -137,7 +141,9 @@ def _paint_heart(canvas: Canvas, organs: Organs, cavity: Volume, domes: Volume) 
     x, y, z = heart.centre
     for shift, radii in (((-20.0, -6.0, -4.0), (25.0, 24.0, 30.0)), ((24.0, 2.0, -2.0), (22.0, 28.0, 30.0))):
         chamber = Ellipsoid((x + shift[0], y + shift[1], z + shift[2]), radii)
-        canvas.paint(np.maximum(chamber.distance(canvas.coordinates(box)), outline + np.float32(7.0)), Tissue.BLOOD, box)
+        canvas.paint(
+            np.maximum(chamber.distance(canvas.coordinates(box)), outline + np.float32(7.0)), Tissue.BLOOD, box
+        )
 
 
 def _paint_tube(canvas: Canvas, tube: Capsule, cavity: Volume, domes: Volume) -> None:
@@ -154,7 +160,9 @@ def _paint_tube(canvas: Canvas, tube: Capsule, cavity: Volume, domes: Volume) ->
         canvas.paint(np.maximum(outline + np.float32(3.2), level), Tissue.GAS, box)
 
 
-def _jitter(rng: np.random.Generator, centre: Point, radii: Point, *, shift: float = 5.0, size: float = 0.1) -> Ellipsoid:
+def _jitter(
+    rng: np.random.Generator, centre: Point, radii: Point, *, shift: float = 5.0, size: float = 0.1
+) -> Ellipsoid:
     moved = [c + float(rng.uniform(-shift, shift)) for c in centre]
     grown = [r * float(rng.uniform(1.0 - size, 1.0 + size)) for r in radii]
     return Ellipsoid((moved[0], moved[1], moved[2]), (grown[0], grown[1], grown[2]))
@@ -164,7 +172,7 @@ def _chain(points: tuple[Point, ...], first: float, last: float) -> tuple[Capsul
     """Tubes from point to point, their radius going from `first` to `last`."""
     radii = np.linspace(first, last, len(points))
     return tuple(
-        Capsule(a, b, float(radii[i]), float(radii[i + 1])) for i, (a, b) in enumerate(zip(points, points[1:], strict=False))
+        Capsule(a, b, float(radii[i]), float(radii[i + 1])) for i, (a, b) in enumerate(itertools.pairwise(points))
     )
 
 

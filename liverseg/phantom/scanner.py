@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +17,7 @@ Choice = TypeVar("Choice")
 Voxels = TypeVar("Voxels", bound=np.generic)
 Affine = npt.NDArray[np.float64]
 
+TURNS = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
 STEP_MM = 1.0 / 1024.0
 FINEST_MM = 2.6
 LOWEST_HU, HIGHEST_HU = -1024, 3071
@@ -84,7 +84,8 @@ class Acquisition:
 
     def fine_axes(self, scale: Point) -> tuple[Volume, Volume, Volume]:
         """Standard-body coordinates of the voxels that are painted: as stored in the plane, thinner slices along z."""
-        axes = [np.arange(n) * step + first for n, step, first in zip(self.shape, self.spacing_mm, self.origin_mm, strict=True)]
+        rows = zip(self.shape, self.spacing_mm, self.origin_mm, strict=True)
+        axes = [np.arange(n) * step + first for n, step, first in rows]
         inner = (np.arange(self.sub_slices) + 0.5) / self.sub_slices - 0.5
         axes[2] = (axes[2][:, None] + inner * self.spacing_mm[2]).reshape(-1)
         x, y, z = ((axis / k).astype(np.float32) for axis, k in zip(axes, scale, strict=True))
@@ -98,7 +99,15 @@ class Acquisition:
         return total / np.float32(self.sub_slices)
 
     def expose(self, hu: Volume, rng: np.random.Generator) -> npt.NDArray[np.int16]:
-        """The scan of noise-free slices: calibration, cupping and noise, outside the round field of view the lowest value."""
+        """The scan of noise-free slices: calibration, cupping and noise, in the round field of view.
+
+        Args:
+            hu: float32 `(nx, ny, nz)` on stored slices, RAS axes.
+            rng: of the noise.
+
+        Returns:
+            int16 HU of the same shape; voxels outside the circle have the lowest value.
+        """
         x, y = (np.linspace(-1.0, 1.0, n) for n in self.shape[:2])
         radius2 = (x[:, None] ** 2 + y[None, :] ** 2)[:, :, None]
         clean = hu.astype(np.float64)
@@ -114,12 +123,16 @@ class Acquisition:
         Returns:
             The array `(i, j, k)` as stored and its voxel-to-RAS affine, float64 `(4, 4)`.
         """
-        ras = np.diag([*self.spacing_mm, 1.0])
-        ras[:3, 3] = self.origin_mm
-        wanted = nib.orientations.axcodes2ornt(tuple(self.orientation))
-        turn = nib.orientations.ornt_transform(nib.orientations.axcodes2ornt("RAS"), wanted)
-        stored = nib.orientations.apply_orientation(volume, turn)
-        return stored, ras @ nib.orientations.inv_ornt_aff(turn, volume.shape)
+        affine = np.eye(4)
+        affine[:3, :3] = 0.0
+        affine[:3, 3] = self.origin_mm
+        turns = [TURNS[letter] for letter in self.orientation]
+        for stored_axis, (axis, sign) in enumerate(turns):
+            affine[axis, stored_axis] = sign * self.spacing_mm[axis]
+            if sign < 0:
+                affine[axis, 3] += (self.shape[axis] - 1) * self.spacing_mm[axis]
+        turned = volume.transpose([axis for axis, _ in turns])
+        return np.flip(turned, tuple(j for j, (_, sign) in enumerate(turns) if sign < 0)), affine
 
 
 def _snap(value_mm: float) -> float:

@@ -1,7 +1,7 @@
 """Implicit shapes: functions that give about the signed distance in mm to a surface, negative inside.
 
-All take three coordinate arrays of one shape (or broadcastable) and return a float32 array of it. Distances of warped and
-combined shapes are first-order estimates, which is all that a boundary one voxel wide needs.
+All take three coordinate arrays of one shape (or broadcastable) and return a float32 array of it. Distances of warped
+and combined shapes are first-order estimates, which is all that a boundary one voxel wide needs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Ellipsoid:
 
     def distance(self, where: Coordinates) -> Volume:
         """First-order distance `q (q - 1) / |grad|` with `q = |p / r|`; finite at the centre."""
-        scaled = [(axis - np.float32(c)) / np.float32(r) for axis, c, r in zip(where, self.centre, self.radii, strict=True)]
+        rows = zip(where, self.centre, self.radii, strict=True)
+        scaled = [(axis - np.float32(c)) / np.float32(r) for axis, c, r in rows]
         steep = [part / np.float32(r) for part, r in zip(scaled, self.radii, strict=True)]
         q = np.sqrt(scaled[0] * scaled[0] + scaled[1] * scaled[1] + scaled[2] * scaled[2])
         gradient = np.sqrt(steep[0] * steep[0] + steep[1] * steep[1] + steep[2] * steep[2])
@@ -97,7 +98,8 @@ def cut(first: Volume, second: Volume, *, gap_mm: float = 0.0) -> Volume:
 
 def coverage(distance: Volume, edge_mm: float) -> Volume:
     """Share of each voxel that lies inside, 0..1: partial volume over an edge `edge_mm` wide."""
-    return np.clip(np.float32(0.5) - distance / np.float32(edge_mm), np.float32(0), np.float32(1))
+    share: Volume = np.clip(np.float32(0.5) - distance / np.float32(edge_mm), np.float32(0), np.float32(1))
+    return share
 
 
 def _add(a: Point, b: Point) -> Point:

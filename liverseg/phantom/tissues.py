@@ -1,7 +1,7 @@
 """Tissues and their CT numbers.
 
-Ranges are in Hounsfield units and hold for a patient's mean before scanner offset, bias and noise. Blood, kidney, spleen and
-liver depend on the phase: a portal-venous scan with contrast medium, or an unenhanced one.
+Ranges are in Hounsfield units and hold for a patient's mean before scanner offset, bias and noise. Blood, kidney,
+spleen and liver depend on the phase: a portal-venous scan with contrast medium, or an unenhanced one.
 """
 
 from __future__ import annotations

@@ -103,7 +103,8 @@ def _paint_ribs(canvas: Canvas, trunk: Trunk, cavity: Volume) -> None:
     """Ribs that slant down to the front, and the costal cartilage that ends them."""
     everywhere = canvas.grid.everywhere()
     x, y, z = canvas.coordinates(everywhere)
-    slant = (z + np.float32(0.55) * y + np.float32(0.1) * np.abs(x)) / np.float32(RIB_PITCH_MM) + np.float32(trunk.rib_phase)
+    slant = (z + np.float32(0.55) * y + np.float32(0.1) * np.abs(x)) / np.float32(RIB_PITCH_MM)
+    slant += np.float32(trunk.rib_phase)
     height = (slant - np.rint(slant)) * np.float32(RIB_PITCH_MM * 0.85)
     depth = (cavity - np.float32(trunk.wall * 0.42)) * np.float32(1.35)
     tube = np.sqrt(height * height + depth * depth)
@@ -132,8 +133,6 @@ def _paint_back(canvas: Canvas) -> None:
     canvas.paint(body, Tissue.CARTILAGE, box)
     canvas.paint(np.maximum(body, between), Tissue.BONE, box)
     canvas.paint(np.maximum(body + np.float32(3.0), between + np.float32(2.0)), Tissue.MARROW, box)
-    for side in (-1.0, 1.0):
-        canvas.paint_shape(Capsule((side * 8.0, -72.0, bottom), (side * 4.0, -92.0, bottom), 4.0, 4.0), Tissue.BONE)
     _paint_arches(canvas)
 
 
@@ -141,15 +140,17 @@ def _paint_arches(canvas: Canvas) -> None:
     """The bony ring around the canal with its spinous and transverse processes."""
     box = canvas.grid.box((-45.0, -108.0, -400.0), (45.0, -60.0, 400.0))
     x, y, z = canvas.coordinates(box)
-    level = (z / np.float32(DISC_PITCH_MM) + np.float32(0.35)) - np.rint(z / np.float32(DISC_PITCH_MM) + np.float32(0.35))
-    off = np.abs(level) * np.float32(DISC_PITCH_MM) - np.float32(10.0)
-    ring = np.abs(np.sqrt(x * x + (y + np.float32(80.0)) * (y + np.float32(80.0))) - np.float32(12.0)) - np.float32(3.5)
-    spine = np.maximum(np.abs(x) - np.float32(3.5), np.abs(y + np.float32(95.0)) - np.float32(9.0))
-    wings = np.maximum(np.abs(y + np.float32(76.0) + np.abs(x) * np.float32(0.15)) - np.float32(3.0), np.abs(x) - np.float32(32.0))
+    level = z / np.float32(DISC_PITCH_MM) + np.float32(0.35)
+    off = np.abs(level - np.rint(level)) * np.float32(DISC_PITCH_MM) - np.float32(10.0)
+    across, back = np.abs(x), y + np.float32(80.0)
+    axis_mm = np.sqrt(x * x + back * back)
+    ring = np.abs(axis_mm - np.float32(12.0)) - np.float32(3.5)
+    spine = np.maximum(across - np.float32(3.5), np.abs(back + np.float32(15.0)) - np.float32(9.0))
+    wings = np.abs(back - np.float32(4.0) + across * np.float32(0.15)) - np.float32(3.0)
+    wings = np.maximum(wings, across - np.float32(32.0))
     bone = np.maximum(np.minimum(np.minimum(ring, spine), wings), off)
     canvas.paint(bone, Tissue.BONE, box)
-    canal = np.sqrt(x * x + (y + np.float32(80.0)) * (y + np.float32(80.0))) - np.float32(8.5)
-    canvas.paint(canal, Tissue.NERVE, box)
+    canvas.paint(axis_mm - np.float32(8.5), Tissue.NERVE, box)
 
 
 def paint_couch(canvas: Canvas, trunk: Trunk) -> None:

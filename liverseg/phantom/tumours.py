@@ -1,7 +1,7 @@
 """Tumours, and the cysts that resemble them.
 
-Tumours have log-normal diameters from 3 mm and a contrast to the liver given in units of the scan's noise. Most are darker than the
-liver, some brighter, some have a bright rim around a dark core. Cysts are labelled as liver.
+Tumours have log-normal diameters from 3 mm and a contrast to the liver given in units of the scan's noise. Most are
+darker than the liver, some brighter, some have a bright rim around a dark core. Cysts are labelled as liver.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ import numpy.typing as npt
 
 from liverseg.phantom.canvas import Canvas
 from liverseg.phantom.grid import Box, Point, SmoothField, Volume, is_empty
+from liverseg.phantom.scanner import Acquisition
 from liverseg.phantom.shapes import Ellipsoid, coverage
 from liverseg.phantom.tissues import Tissue
+
+Painted = tuple[Box, Volume]
 
 KINDS = ("hypodense", "hyperdense", "rim")
 KIND_SHARES = (0.8, 0.1, 0.1)
 SMALLEST_MM = 3.0
 LARGEST_MM = 75.0
-MEDIAN_MM = 17.0
+MEDIAN_MM = 19.0
 SPREAD = 0.75
 LOWEST_HU = 18.0
 
@@ -59,7 +62,9 @@ def draw_diameters(rng: np.random.Generator) -> list[float]:
     return sorted((float(size) for size in np.clip(sizes, SMALLEST_MM, LARGEST_MM)), reverse=True)
 
 
-def place(liver: Volume, box: Box, canvas: Canvas, diameter_mm: float, rng: np.random.Generator, *, rim: int = 1) -> Point | None:
+def place(
+    liver: Volume, box: Box, canvas: Canvas, diameter_mm: float, rng: np.random.Generator, *, rim: int = 1
+) -> Point | None:
     """A random centre inside the liver, deep enough for most of a lesion of that size to fit.
 
     Args:
@@ -86,7 +91,14 @@ def place(liver: Volume, box: Box, canvas: Canvas, diameter_mm: float, rng: np.r
     return None
 
 
-def draw_tumour(centre: Point, diameter_mm: float, noise_hu: float, cnr: tuple[float, float], liver_hu: float, rng: np.random.Generator) -> Lesion:
+def draw_tumour(
+    centre: Point,
+    diameter_mm: float,
+    noise_hu: float,
+    cnr: tuple[float, float],
+    liver_hu: float,
+    rng: np.random.Generator,
+) -> Lesion:
     """Kind and contrast of a tumour: contrast-to-noise is uniform between the bounds; no core falls below bile."""
     kind = str(rng.choice(KINDS, p=KIND_SHARES))
     ratio = float(rng.uniform(*cnr))
@@ -96,8 +108,10 @@ def draw_tumour(centre: Point, diameter_mm: float, noise_hu: float, cnr: tuple[f
     return Lesion(kind, centre, diameter_mm, contrast, abs(contrast) / noise_hu)
 
 
-def draw_cysts(canvas: Canvas, liver: Volume, box: Box, liver_hu: float, noise_hu: float, rng: np.random.Generator) -> list[Lesion]:
-    """Up to five cysts of 4–22 mm anywhere in the liver; none in half of the patients."""
+def draw_cysts(
+    canvas: Canvas, liver: Volume, box: Box, liver_hu: float, noise_hu: float, rng: np.random.Generator
+) -> list[Lesion]:
+    """Up to five cysts of 4 to 22 mm anywhere in the liver; none in half of the patients."""
     cysts = []
     for _ in range(max(0, int(rng.integers(-4, 6)))):
         diameter = float(rng.uniform(4.0, 22.0))
@@ -110,7 +124,7 @@ def draw_cysts(canvas: Canvas, liver: Volume, box: Box, liver_hu: float, noise_h
 
 def paint_lesion(
     canvas: Canvas, lesion: Lesion, liver: Volume, scale: Point, rng: np.random.Generator
-) -> tuple[Box, npt.NDArray[np.float32]] | None:
+) -> Painted | None:
     """Paint a lesion where it overlaps the liver.
 
     Args:
@@ -136,17 +150,36 @@ def paint_lesion(
     distance = shape.distance(canvas.coordinates(box)) + canvas.grid.field(ripple, box)
     blur = 1.0 if lesion.kind == "cyst" else float(rng.uniform(1.0, 1.9))
     share = coverage(distance, canvas.grid.edge_mm * blur) * coverage(liver[box], canvas.grid.edge_mm)
-    hu = canvas.palette[Tissue.LIVER] + lesion.contrast_hu + (0.0 if lesion.kind == "cyst" else canvas.grid.field(grain, box))
+    hu: Volume = np.full(share.shape, canvas.palette[Tissue.LIVER] + lesion.contrast_hu, np.float32)
+    if lesion.kind != "cyst":
+        hu += canvas.grid.field(grain, box)
     if lesion.kind == "rim":
         rim = coverage(np.abs(distance + np.float32(0.2 * radius)) - np.float32(0.14 * radius), canvas.grid.edge_mm)
-        hu = hu + rim * np.float32(-1.6 * lesion.contrast_hu)
+        hu += rim * np.float32(-1.6 * lesion.contrast_hu)
     canvas.blend(share, hu, Tissue.CYST if lesion.kind == "cyst" else Tissue.TUMOUR, box)
     return box, share
 
 
-def label_tumours(painted: Sequence[tuple[Box, npt.NDArray[np.float32]]], shape: tuple[int, int, int]) -> Volume:
-    """Share of each voxel that is tumour: the largest over all tumours, float32 of `shape`."""
-    share = np.zeros(shape, np.float32)
+def label_tumours(painted: Sequence[Painted], liver: npt.NDArray[np.bool_], scan: Acquisition) -> npt.NDArray[np.bool_]:
+    """Stored voxels that are tumour: at least half covered by one, and for each tumour the voxel it covers most.
+
+    Without the second rule a tumour smaller than a voxel would be painted and yet missing from the reference.
+
+    Args:
+        painted: boxes on the painted grid and shares in them.
+        liver: stored voxels that are liver, `(nx, ny, nz)`.
+        scan: how painted slices become stored ones.
+
+    Returns:
+        bool of the same shape as `liver`, true only where `liver` is.
+    """
+    nx, ny, nz = liver.shape
+    label = np.zeros(liver.shape, bool)
     for box, part in painted:
-        np.maximum(share[box], part, out=share[box])
-    return share
+        fine = np.zeros((nx, ny, nz * scan.sub_slices), np.float32)
+        fine[box] = part
+        share = scan.average(fine) * liver
+        label |= share >= np.float32(0.5)
+        peak = np.unravel_index(int(np.argmax(share)), share.shape)
+        label[peak] |= bool(share[peak] > 0)
+    return label

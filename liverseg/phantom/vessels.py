@@ -32,7 +32,9 @@ def draw_vessels(organs: Organs, rng: np.random.Generator) -> tuple[Capsule, ...
     return tuple(sorted(tubes, key=lambda tube: -tube.start_radius))
 
 
-def _grow(tubes: list[Capsule], start: Vector, toward: Vector, radius: float, length: float, rng: np.random.Generator) -> None:
+def _grow(
+    tubes: list[Capsule], start: Vector, toward: Vector, radius: float, length: float, rng: np.random.Generator
+) -> None:
     """Append a branch and, recursively, the two that it divides into, until they are too thin to be seen."""
     if radius < SMALLEST_RADIUS_MM:
         return

@@ -1,25 +1,24 @@
 """How a native slice comes to lie in the network's square, and the operators that put it there.
 
-Pixels are isotropic in millimetres after resampling, so the body keeps its shape. Fit `pad` shrinks or enlarges until the
-longer side of the field of view fits and fills the rest with air; `crop` lets the shorter side fill the square and cuts the
-longer one equally at both ends (the reference study).
+Pixels are isotropic in millimetres after resampling, so the body keeps its shape. Fit `pad` shrinks or enlarges until
+the longer side of the field of view fits and fills the rest with air; `crop` lets the shorter side fill the square and
+cuts the longer one equally at both ends (the reference study).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from liverseg.config import FITS
 from liverseg.errors import ConfigError, DataError
-from liverseg.preprocess.arrays import PlaneMap
+from liverseg.preprocess.arrays import HU_CENTRE, HU_STEPS, PlaneMap
 from liverseg.preprocess.orient import Orientation
 from liverseg.preprocess.resize import Band, Floats, Indices, PlaneResizer, band, nearest_indices
 
-_Store = Callable[[Floats], npt.NDArray[np.int16]]
 _LONGEST_PX = 1 << 16
 
 
@@ -82,22 +81,28 @@ class PlaneFitter:
     Args:
         plane: the map from the native slice to the square.
         orientation: of the scan.
+        scale: slope and intercept that make HU of the scan's stored values.
     """
 
-    def __init__(self, plane: PlaneMap, orientation: Orientation) -> None:
+    def __init__(self, plane: PlaneMap, orientation: Orientation, scale: tuple[np.float32, np.float32]) -> None:
         rows, columns = placements(plane)
         self._target = (rows.target, columns.target)
         self._transposed = orientation.transposed
         flips = orientation.flips[1:]
         pair = [(rows, flips[0]), (columns, flips[1])]
         slow, fast = reversed(pair) if self._transposed else pair
-        self._resize = PlaneResizer(_band(*slow, across=fast[0].n_in), _band(*fast, across=slow[0].count))
+        bands = _band(*slow, across=fast[0].n_in), _band(*fast, across=slow[0].count)
+        self._resize = PlaneResizer(*bands, gain=float(scale[0]) * HU_STEPS)
+        self._offset = (scale[1] - np.float32(HU_CENTRE)) * np.float32(HU_STEPS)
         self._nearest = (_nearest(*slow), _nearest(*fast))
 
-    def image(self, plane: Floats, square: npt.NDArray[np.int16], store: _Store) -> None:
-        """Resample one stored plane, float32, and write it with `store` into its place in `square`, int16 `(s, s)`."""
+    def image(self, plane: npt.NDArray[Any], square: npt.NDArray[np.int16]) -> None:
+        """Resample one stored plane into its place in `square`, int16 fixed point `(s, s)`; rounds like `stored_from_hu`."""
         small = self._resize(plane)
-        square[self._target] = store(small.T if self._transposed else small)
+        small += self._offset
+        np.rint(small, out=small)
+        np.clip(small, -32768, 32767, out=small)
+        square[self._target] = small.T if self._transposed else small
 
     def mask(self, plane: npt.NDArray[np.uint8], square: npt.NDArray[np.uint8]) -> None:
         """Take the nearest labels of one stored plane, uint8, into its place in `square`, uint8 `(s, s)`."""

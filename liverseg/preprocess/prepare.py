@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +73,7 @@ def prepare_case(
     if mask is not None:
         check_pair(image.header, mask.header, path=mask.path, case=case_uid)
     orientation = orientation_from(image.header.orientation)
-    facts = NativeFacts(image, orientation)
+    facts = NativeFacts(image, orientation, tissue=config.slices == "body")
     squares = [_Squares(size, image, orientation, config.fit) for size in sorted(set(config.sizes_px))]
     _stream(read_stacks(image, mask, orientation, case=case_uid), facts, squares)
     return _assemble(case_uid, patient, config, orientation, facts, squares)
@@ -88,36 +89,28 @@ class _Squares:
         self.plane: PlaneMap = plane_map((height, width), (row_mm, column_mm), size_px, fit)
         self.image = np.full((n, size_px, size_px), stored_from_hu(AIR_HU), np.int16)
         self.mask = np.zeros((n, size_px, size_px), np.uint8)
-        self._fitter = PlaneFitter(self.plane, orientation)
+        self._fitter = PlaneFitter(self.plane, orientation, scan.scale)
         self._last = n - 1 if orientation.flips[0] else None
-        self._slope, self._intercept = scan.scale
 
     def _slot(self, position: int) -> int:
         return position if self._last is None else self._last - position
 
-    def add_image(self, position: int, plane: Floats) -> None:
-        """Take in the stored values (float32) of the plane at `position` of the axial axis."""
-        self._fitter.image(plane, self.image[self._slot(position)], self._stored)
+    def add_image(self, position: int, plane: npt.NDArray[Any]) -> None:
+        """Take in the voxels of the plane at `position` of the axial axis."""
+        self._fitter.image(plane, self.image[self._slot(position)])
 
     def add_mask(self, position: int, plane: npt.NDArray[np.uint8]) -> None:
         """Take in the labels of the plane at `position` of the axial axis."""
         self._fitter.mask(plane, self.mask[self._slot(position)])
 
-    def _stored(self, values: Floats) -> npt.NDArray[np.int16]:
-        return stored_from_hu(values * self._slope + self._intercept)
-
 
 def _stream(stacks: Iterable[Stack], facts: NativeFacts, squares: list[_Squares]) -> None:
-    values: Floats | None = None
     for stack in stacks:
         facts.add(stack)
         for index, plane in enumerate(stack.image):
             position = stack.start + index
-            if values is None:
-                values = np.empty(plane.shape, np.float32)
-            np.copyto(values, plane)
             for square in squares:
-                square.add_image(position, values)
+                square.add_image(position, plane)
             if stack.mask is not None and facts.labelled[position]:
                 for square in squares:
                     square.add_mask(position, stack.mask[index])
@@ -134,10 +127,10 @@ def _assemble(
     keep = slices_to_keep(config.slices, facts.labelled, facts.tissue)
     if orientation.flips[0]:
         keep = np.ascontiguousarray(keep[::-1])
-    reference = facts.reference()
+    reference, foreground_hu = facts.reference(), facts.foreground_hu()
     return {
         square.plane.size_px: PreparedCase(
-            uid, patient, square.image, square.mask, keep, square.plane, reference, facts.foreground_hu
+            uid, patient, square.image, square.mask, keep, square.plane, reference, foreground_hu
         )
         for square in squares
     }

@@ -1,8 +1,8 @@
 """Resampling of one axis at a time: an antialiased triangle filter for images, the nearest voxel for masks.
 
-Both agree with Pillow (`BILINEAR` in mode `F`, `NEAREST`), which is what the reference study used. The triangle filter is
-as wide as one output pixel on either side, so shrinking averages instead of skipping voxels; plain bilinear interpolation
-(OpenCV, TensorFlow without `antialias`) does not, and differs from it by up to the full window.
+Both agree with Pillow (`BILINEAR` in mode `F`, `NEAREST`), which is what the reference study used. The triangle filter
+is as wide as one output pixel on either side, so shrinking averages instead of skipping voxels; plain bilinear
+interpolation (OpenCV, TensorFlow without `antialias`) does not, and differs from it by up to the full window.
 
 The filter is linear and separable: a slice becomes `rows @ slice @ columns.T`. Either matrix is banded, and `Band`
 multiplies only the blocks that are not zero, which on a 512 to 128 slice costs a twelfth of the dense product.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ Indices = npt.NDArray[np.intp]
 
 _BLOCK = 8
 _LAST_AXIS_BLOCK = 16
+_WORK_BYTES = 1 << 19
 # OpenBLAS wakes its other threads above this many multiply-adds, which costs more than it saves on products this small.
 _ONE_THREAD = 1 << 18
 
@@ -86,7 +87,8 @@ def resize_matrix(n_in: int, n_out: int, first: int = 0, count: int | None = Non
 def nearest_indices(n_in: int, n_out: int, first: int = 0, count: int | None = None) -> Indices:
     """Input position of each output of nearest-neighbour resampling, intp `(count,)`.
 
-    Arguments and errors as `triangle_taps`. Positions are summed up step by step in float64, as Pillow does, because ties fall to either side otherwise.
+    Arguments and errors as `triangle_taps`. Positions are summed up step by step in float64, as Pillow does: ties would
+    fall to the other side otherwise.
     """
     count = _checked_count(n_in, n_out, first, count)
     steps = np.full(first + count, n_in / n_out)
@@ -112,24 +114,14 @@ class Band:
     Attributes:
         n_in: voxels of the input axis.
         count: pixels that it makes.
-        leading: the same matrix in blocks for `along_rows`, weights `(outputs, inputs)`.
-        trailing: in blocks for `along_columns`, weights `(inputs, outputs)`.
+        leading: the matrix in blocks that multiply axis 0 from the left, weights `(outputs, inputs)`.
+        trailing: in blocks that multiply axis 1 from the right, weights `(inputs, outputs)`.
     """
 
     n_in: int
     count: int
     leading: tuple[_Block, ...]
     trailing: tuple[_Block, ...]
-
-    def along_rows(self, source: Floats, out: Floats) -> None:
-        """Resample axis 0: float32 `(n_in, m)` into `out`, float32 `(count, m)`."""
-        for block in self.leading:
-            np.matmul(block.weights, source[block.low : block.high], out=out[block.start : block.stop])
-
-    def along_columns(self, source: Floats, out: Floats) -> None:
-        """Resample axis 1: float32 `(m, n_in)` into `out`, float32 `(m, count)`."""
-        for block in self.trailing:
-            np.matmul(source[:, block.low : block.high], block.weights, out=out[:, block.start : block.stop])
 
 
 @lru_cache(maxsize=64)
@@ -178,22 +170,61 @@ def _blocks(position: Indices, weight: npt.NDArray[np.float64], rows: int) -> li
     return blocks
 
 
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Input rows `low:high`, the float32 work area they are converted to, and the products that use them."""
+
+    low: int
+    high: int
+    work: Floats
+    products: tuple[tuple[Floats, Floats, Floats], ...]
+
+
 class PlaneResizer:
-    """Resamples planes of one shape, with a work area that is allocated once. Not safe to share between threads.
+    """Resamples planes of one shape between arrays that are allocated once. Not safe to share between threads.
+
+    Integers become float32 some rows at a time, just before these are filtered, so that they are still in the cache.
 
     Args:
         rows: operator of axis 0.
         columns: operator of axis 1.
+        gain: factor on the result.
     """
 
-    def __init__(self, rows: Band, columns: Band) -> None:
-        self._rows = rows
-        self._columns = columns
-        self._half = np.empty((rows.count, columns.n_in), np.float32)
+    def __init__(self, rows: Band, columns: Band, *, gain: float = 1.0) -> None:
+        half = np.empty((rows.count, columns.n_in), np.float32)
         self._out = np.empty((rows.count, columns.count), np.float32)
+        self._segments = [_segment(group, half) for group in _groups(rows.leading, columns.n_in)]
+        self._last = [
+            (half[:, b.low : b.high], b.weights * np.float32(gain), self._out[:, b.start : b.stop])
+            for b in columns.trailing
+        ]
 
-    def __call__(self, plane: Floats) -> Floats:
-        """Resample float32 `(rows.n_in, columns.n_in)`; the result is overwritten by the next call."""
-        self._rows.along_rows(plane, self._half)
-        self._columns.along_columns(self._half, self._out)
+    def __call__(self, plane: npt.NDArray[Any]) -> Floats:
+        """Resample `(rows.n_in, columns.n_in)` of any real type; the next call overwrites the result."""
+        for segment in self._segments:
+            np.copyto(segment.work, plane[segment.low : segment.high], casting="same_kind")
+            for left, right, out in segment.products:
+                np.matmul(left, right, out=out)
+        for left, right, out in self._last:
+            np.matmul(left, right, out=out)
         return self._out
+
+
+def _groups(blocks: tuple[_Block, ...], width: int) -> list[list[_Block]]:
+    """Neighbouring blocks together, as long as the input rows of a group stay below `_WORK_BYTES`."""
+    groups: list[list[_Block]] = []
+    for block in blocks:
+        near = [*groups[-1], block] if groups else [block]
+        if groups and (max(b.high for b in near) - min(b.low for b in near)) * width * 4 <= _WORK_BYTES:
+            groups[-1] = near
+        else:
+            groups.append([block])
+    return groups
+
+
+def _segment(blocks: list[_Block], half: Floats) -> _Segment:
+    low, high = min(b.low for b in blocks), max(b.high for b in blocks)
+    work = np.empty((high - low, half.shape[1]), np.float32)
+    products = tuple((b.weights, work[b.low - low : b.high - low], half[b.start : b.stop]) for b in blocks)
+    return _Segment(low, high, work, products)

@@ -1,4 +1,4 @@
-"""Checkpoints: a small JSON that names array files by content. It is replaced last, so a folder always holds a whole one.
+"""Checkpoints: a small JSON that names array files by content. It is replaced last: a folder always holds a whole one.
 
 Layout of a checkpoint folder::
 
@@ -69,7 +69,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, reuse: Mapping[str,
         if group not in digests:
             digests[group] = _write_arrays(folder, group, arrays)
     state = {"schema_version": SCHEMA_VERSION, "sha256": digests, "values": checkpoint.values}
-    write_text(folder / STATE, json.dumps(state, allow_nan=False, indent=1, sort_keys=True))
+    write_text(folder / STATE, json.dumps(state, allow_nan=False, indent=1))
     named = {_name(group, digest) for group, digest in digests.items()}
     for path in folder.glob(_PARTS):
         if path.name not in named:
@@ -91,12 +91,15 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         return Checkpoint(state["values"], arrays)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            "this checkpoint cannot be used", where=str(folder), got=error, next_step="start the training from the beginning"
+            "this checkpoint cannot be used",
+            where=str(folder),
+            got=error,
+            next_step="start the training from the beginning",
         ) from error
 
 
 def checkpoint_digest(folder: Path) -> str:
-    """Sha256 of a checkpoint's `state.json`, which holds those of its array files: it stands for the whole checkpoint."""
+    """Sha256 of a checkpoint's `state.json`; that holds those of the array files, so it stands for the whole."""
     return hashlib.sha256((folder / STATE).read_bytes()).hexdigest()
 
 
@@ -114,7 +117,7 @@ def _write_arrays(folder: Path, group: str, arrays: Arrays) -> str:
             np.savez(stream, allow_pickle=False, **dict(arrays))
         digest = _digest(unnamed)
         with atomic_path(folder / _name(group, digest)) as temporary:
-            os.replace(unnamed, temporary)
+            unnamed.replace(temporary)
         return digest
     finally:
         unnamed.unlink(missing_ok=True)

@@ -16,8 +16,8 @@ def training_cost(model: Any, history: Sequence[EpochRecord]) -> dict[str, float
 
     Returns:
         `parameters` (all), `gflops` (forward pass of one slice), `peak_memory_mb` (of the process), `s_per_epoch`
-        (training and validation) and `inference_ms_per_slice`. The last two are medians over the epochs after the first,
-        in which the steps are compiled; with a single epoch they are its own.
+        (training and validation) and `inference_ms_per_slice`. The last two are medians over the epochs after the
+        first, in which the steps are compiled; with a single epoch they are its own.
     """
     cost: dict[str, float | int | None] = {
         "parameters": int(count_parameters(model).total),
@@ -26,7 +26,8 @@ def training_cost(model: Any, history: Sequence[EpochRecord]) -> dict[str, float
         "s_per_epoch": _steady(history, lambda record: record.seconds),
         "inference_ms_per_slice": _steady(history, lambda record: record.inference_ms_per_slice),
     }
-    return plain(cost)  # type: ignore[no-any-return]
+    values: dict[str, float | int | None] = plain(cost)
+    return values
 
 
 def _steady(history: Sequence[EpochRecord], value: Callable[[EpochRecord], float]) -> float:

@@ -53,7 +53,9 @@ def memory_errors(where: str) -> Iterator[None]:
         if names.isdisjoint(_OUT_OF_MEMORY) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
         raise MemoryExceeded(
-            "the training ran out of memory", where=where, next_step="lower batch_size or size, or choose a smaller network"
+            "the training ran out of memory",
+            where=where,
+            next_step="lower batch_size or size, or choose a smaller network",
         ) from error
 
 

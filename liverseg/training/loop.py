@@ -117,20 +117,21 @@ class TrainingRun:
         epoch, began = len(self.history) + 1, self._clock()
         losses, rate = self._train_epoch(epoch, on_batch)
         trained = self._clock()
-        scored = self._score()
-        metrics = summarise(scored.cases, self.config.labels)
-        record = EpochRecord(
-            epoch=epoch,
-            updates=self.updates + len(losses),
-            loss=math.fsum(losses) / len(losses),
-            val_dice=metrics["val_dice"],
-            learning_rate=rate,
-            seconds=self._clock() - began,
-            train_seconds=trained - began,
-            inference_ms_per_slice=scored.ms_per_slice,
-            metrics=metrics,
-        )
-        self._close_epoch(record, scored)
+        with self.network.settled():
+            scored = self._score()
+            metrics = summarise(scored.cases, self.config.labels)
+            record = EpochRecord(
+                epoch=epoch,
+                updates=self.updates + len(losses),
+                loss=math.fsum(losses) / len(losses),
+                val_dice=metrics["val_dice"],
+                learning_rate=rate,
+                seconds=self._clock() - began,
+                train_seconds=trained - began,
+                inference_ms_per_slice=scored.ms_per_slice,
+                metrics=metrics,
+            )
+            self._close_epoch(record, scored)
         return record
 
     def final_record(self, reason: str | None = None) -> dict[str, Any]:
@@ -161,7 +162,8 @@ class TrainingRun:
             "cases": [[row.get(name) for name in columns] for row in rows],
             "history": history_columns(self.history),
         }
-        return plain(record)  # type: ignore[no-any-return]
+        values: dict[str, Any] = plain(record)
+        return values
 
     def save(self, folder: Path) -> None:
         """Write everything that `restore` needs, atomically; a crash leaves the checkpoint before whole.

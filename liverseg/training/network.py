@@ -1,8 +1,9 @@
-"""One network with its loss and optimizer, compiled once: the only file of the training that talks to Keras' trainer."""
+"""One network with its loss and optimizer, compiled once: the only file that talks to Keras' trainer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from liverseg.models.build import build_model
 from liverseg.training.best import Weights
 from liverseg.training.device import memory_errors
 from liverseg.training.optimizer import build_optimizer
+from liverseg.training.statistics import settled_statistics
+from liverseg.training.variables import assign, read
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -62,9 +65,13 @@ class CompiledNetwork:
         with memory_errors("prediction"):
             return np.asarray(self.model.predict_on_batch(images), np.float32)
 
+    def settled(self) -> AbstractContextManager[None]:
+        """A block in which the network predicts as after training: see `settled_statistics`."""
+        return settled_statistics(self.model, int(read(self._optimizer.iterations)))
+
     def weights(self) -> Weights:
         """Copies of the model's variables, in the order of the model: weights, statistics and random states."""
-        return tuple(np.array(variable) for variable in self.model.variables)
+        return tuple(read(variable) for variable in self.model.variables)
 
     def set_weights(self, weights: Weights) -> None:
         """Assign what `weights` gave.
@@ -72,12 +79,12 @@ class CompiledNetwork:
         Raises:
             ValueError: number or shapes differ.
         """
-        _assign(self.model.variables, weights)
+        assign(self.model.variables, weights)
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Everything that changes in training, by name: model variables `m0000`… and optimizer variables `o0000`…"""
-        model = {f"m{k:04d}": np.array(variable) for k, variable in enumerate(self.model.variables)}
-        return model | {f"o{k:04d}": np.array(variable) for k, variable in enumerate(self._optimizer.variables)}
+        model = {f"m{k:04d}": read(variable) for k, variable in enumerate(self.model.variables)}
+        return model | {f"o{k:04d}": read(variable) for k, variable in enumerate(self._optimizer.variables)}
 
     def restore(self, state: Arrays) -> None:
         """Assign what `state` gave.
@@ -85,16 +92,9 @@ class CompiledNetwork:
         Raises:
             ValueError: number or shapes differ.
         """
-        _assign(self.model.variables, [state[name] for name in sorted(state) if name.startswith("m")])
-        _assign(self._optimizer.variables, [state[name] for name in sorted(state) if name.startswith("o")])
+        assign(self.model.variables, [state[name] for name in sorted(state) if name.startswith("m")])
+        assign(self._optimizer.variables, [state[name] for name in sorted(state) if name.startswith("o")])
         self._rate = None
-
-
-def _assign(variables: Sequence[Any], values: Sequence[npt.NDArray[Any]]) -> None:
-    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
-        raise ValueError("the stored variables do not have the network's shapes")
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
 
 
 def needs_class_weights(config: TrainConfig) -> bool:

@@ -90,7 +90,7 @@ def append_history(path: Path, record: EpochRecord) -> None:
 def _row(record: EpochRecord) -> dict[str, Any]:
     values = {name: getattr(record, name) for name in _COLUMNS[1:]}
     metrics = {name: record.metrics.get(name) for name in _METRICS}
-    return plain({"schema_version": SCHEMA_VERSION} | values | metrics)  # type: ignore[no-any-return]
+    return plain({"schema_version": SCHEMA_VERSION} | values | metrics)
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: which rate the next update uses. Rates are assigned to a variable, so nothing is compiled anew."""
+"""Learning-rate schedules: the rate of the next update. It is assigned to a variable, so nothing is compiled anew."""
 
 from __future__ import annotations
 

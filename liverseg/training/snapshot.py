@@ -44,7 +44,7 @@ class Snapshot:
 def save_snapshot(
     folder: Path, snapshot: Snapshot, config: TrainConfig, train: Pack, validation: Pack, stored: Mapping[str, str]
 ) -> dict[str, str]:
-    """Write a snapshot; `stored` names groups of the best epoch that the folder holds already, see `save_checkpoint`."""
+    """Write a snapshot; `stored` names groups that the folder holds already, see `reuse` of `save_checkpoint`."""
     best = snapshot.best
     values = {
         "identity": identity(config, train, validation),

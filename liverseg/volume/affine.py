@@ -14,7 +14,7 @@ Affine = npt.NDArray[np.float64]
 
 SPACING_MM = (0.1, 20.0)
 MAX_SHEAR_COSINE = 0.05
-"""Largest |cosine| between two voxel axes: 3 degrees from square. Rounding stays far below, a gantry tilt lies above."""
+"""Largest |cosine| between two voxel axes, 3 degrees from square: above any rounding, below a gantry tilt."""
 QUATERNION_SLACK = 1e-4
 
 _LETTERS = ("LR", "PA", "IS")

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from liverseg.volume.header import Header
-from liverseg.volume.rules import broken
+from liverseg.volume.rules import Subject
 
 AFFINE_TOLERANCE_VOXEL = 1e-3
-_NEXT = "write the mask with its image's header, after looking at the two laid over each other"
 
 
 def check_pair(image: Header, mask: Header, *, path: Path | str = "", case: str | None = None) -> None:
@@ -19,25 +18,28 @@ def check_pair(image: Header, mask: Header, *, path: Path | str = "", case: str 
     Every entry of the affines must agree within 1e-3 of the image's smallest spacing.
 
     Args:
-        image, mask: headers from `read_header`.
+        image: the scan's header.
+        mask: the mask's header.
         path: the mask's file, for the error.
         case: name of the case, for the error.
 
     Raises:
         DataError: rule N5.
     """
+    subject = Subject(Path(path), case, "mask")
     if image.shape != mask.shape:
-        raise broken("N5", "mask: shape differs from its image", path=Path(path), case=case, got=_sizes(mask),
-                     allowed=_sizes(image), next_step="resample the mask to its image's grid")  # fmt: skip
+        sizes = _sizes(mask), _sizes(image)
+        raise subject.broken("N5", "shape differs from its image", *sizes, "resample the mask to its image's grid")
+    next_step = "lay the two over each other, then write the mask with its image's header"
     if image.orientation != mask.orientation:
-        raise broken("N5", "mask: orientation differs from its image", path=Path(path), case=case, got=mask.orientation,
-                     allowed=image.orientation, next_step=_NEXT)  # fmt: skip
+        axes = mask.orientation, image.orientation
+        raise subject.broken("N5", "orientation differs from its image", *axes, next_step)
     apart = np.abs(np.array(image.affine) - np.array(mask.affine))
     tolerance = AFFINE_TOLERANCE_VOXEL * min(image.spacing_mm)
     if not apart.max() <= tolerance:
         part = "position" if apart[:3, :3].max() <= tolerance else "voxel size or direction"
-        raise broken("N5", f"mask: {part} differs from its image", path=Path(path), case=case, got=f"{apart.max():.4g} mm apart",
-                     allowed=f"at most {tolerance:.2g} mm", next_step=_NEXT)  # fmt: skip
+        got, allowed = f"{apart.max():.4g} mm apart", f"at most {tolerance:.2g} mm"
+        raise subject.broken("N5", f"{part} differs from its image", got, allowed, next_step)
 
 
 def _sizes(header: Header) -> str:

@@ -14,14 +14,19 @@ Units in `xyzt_units` are not trusted: spacings are millimetres, and the bounds 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from liverseg.errors import DataError
 
+Role = Literal["image", "mask"]
+
 FILE_RULES: Mapping[str, str] = MappingProxyType(
     {
-        "N1": "the file is whole: readable to its end, gzip checksum and length right, no voxel missing, nothing after the last one",
+        "N1": "the file is whole: readable to its end, gzip checksum and length right, no voxel missing, "
+        "nothing after the last one",
         "N2": "the header is usable, checked before any voxel: NIfTI-1 or NIfTI-2 in one file, 3-D, sizes 1 to 2048, "
         "allowed data type, finite slope, an affine that is finite, not singular and not sheared, spacing 0.1 to 20 mm",
         "N3": "the file holds what its header promises and no more: no decompression bombs",
@@ -31,15 +36,22 @@ FILE_RULES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def broken(
-    rule: str,
-    what: str,
-    *,
-    path: Path,
-    case: str | None,
-    next_step: str,
-    got: object = None,
-    allowed: object = None,
-) -> DataError:
-    """The error for a file that breaks `rule`. `what` never contains the path or the case: it may travel into reports."""
-    return DataError(what, case=case, rule=rule, where=str(path), got=got, allowed=allowed, next_step=next_step)
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The file that is being judged: what every error about it must name.
+
+    Attributes:
+        path: the file.
+        case: the case's name, if known.
+        role: `image` or `mask`, if known.
+    """
+
+    path: Path
+    case: str | None = None
+    role: Role | None = None
+
+    def broken(self, rule: str, what: str, got: object, allowed: object, next_step: str) -> DataError:
+        """The error for a broken rule. `what` holds neither path nor case: it may travel into reports and logs."""
+        what = f"{self.role}: {what}" if self.role else what
+        where = str(self.path) if self.path.parts else None
+        return DataError(what, case=self.case, rule=rule, where=where, got=got, allowed=allowed, next_step=next_step)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from isal import igzip, isal_zlib
 
-from liverseg.volume.rules import broken
+from liverseg.volume.rules import Subject
 
 CHUNK_BYTES = 2 * 2**20
 
@@ -26,34 +26,35 @@ class Source(Protocol):
         ...
 
 
+_FAULTS = (OSError, EOFError, OverflowError, cast(type[Exception], isal_zlib.error))
+"""What reading raises for damage; `OverflowError` is a gzip header without an end."""
+_open_gzip = cast(Callable[[Path], AbstractContextManager[BinaryIO]], igzip.open)
+
+
 def is_gzip_name(path: Path) -> bool:
     """Whether a file is taken as gzip: by its name, never by its content, so that damage cannot change the answer."""
     return path.name.lower().endswith(".gz")
 
 
 @contextmanager
-def open_source(path: Path, *, case: str | None) -> Iterator[Source]:
+def open_source(subject: Subject) -> Iterator[Source]:
     """The (decompressed) bytes of a file.
 
-    At the end of each gzip member its CRC and length are compared with what was decompressed, so a damaged file fails at
-    the latest when its last byte has been read.
+    At the end of each gzip member its CRC and length are compared with what was decompressed, so a damaged file fails
+    at the latest when its last byte has been read.
 
     Raises:
         DataError: rule N1, for anything that the operating system or the decompressor finds wrong.
     """
+    path = subject.path
     try:
-        with cast(BinaryIO, igzip.open(path, "rb")) if is_gzip_name(path) else path.open("rb", buffering=0) as source:
+        with _open_gzip(path) if is_gzip_name(path) else path.open("rb", buffering=0) as source:
             yield cast(Source, source)
-    except (OSError, EOFError, isal_zlib.error) as error:
-        raise broken(
-            "N1",
-            "file is damaged or cannot be read",
-            path=path,
-            case=case,
-            got=" ".join(str(getattr(error, "strerror", None) or error).split()),
-            allowed="a file that reads to its end with the right checksum",
-            next_step="copy or download the file again",
-        ) from error
+    except _FAULTS as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        allowed = "a file that reads to its end with the right checksum"
+        next_step = "copy or download the file again"
+        raise subject.broken("N1", "file is damaged or cannot be read", reason, allowed, next_step) from error
 
 
 def read_fully(source: Source, size: int) -> bytes:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from liverseg.errors import DataError
 from liverseg.volume.header import Header
-from liverseg.volume.rules import broken
+from liverseg.volume.rules import Subject
 from liverseg.volume.source import CHUNK_BYTES, Source, fill, open_source, read_fully
 
 Voxels = npt.NDArray[Any]
@@ -42,15 +43,15 @@ def slabs(path: Path | str, header: Header, *, case: str | None = None, planes: 
     Raises:
         DataError: rule N1 (damaged, too short, garbage behind) or N3 (expands beyond its promise).
     """
-    path = Path(path)
+    subject = Subject(Path(path), case)
     step = planes or planes_per_slab(header)
     depth = header.shape[2]
-    with open_source(path, case=case) as source:
-        _skip(source, header, path, case)
+    with open_source(subject) as source:
+        _skip(source, header.data_offset, subject)
         for start in range(0, depth, step):
-            block = _read_block(source, header, min(step, depth - start), path, case)
+            block = _read_block(source, header, min(step, depth - start), subject)
             if start + step >= depth:
-                _expect_end(source, path, case)
+                _expect_end(source, subject)
             yield block
 
 
@@ -69,11 +70,13 @@ def to_hu(raw: Voxels, header: Header, *, path: Path | str = "", case: str | Non
     Raises:
         DataError: rule N4, a NaN or infinite value.
     """
-    hu = _scaled(raw, header).astype(np.float32)
-    if not np.isfinite(hu).all():
-        raise broken("N4", "image: voxels are not finite", path=Path(path), case=case,
-                     got=f"{int((~np.isfinite(hu)).sum())} NaN or infinite voxels in one block", allowed="finite HU",
-                     next_step="convert the scan again or leave it out")  # fmt: skip
+    with np.errstate(over="ignore"):
+        hu = _scaled(raw, header).astype(np.float32)
+    if (raw.dtype.kind == "f" or header.scaled) and not np.isfinite(hu).all():
+        subject = Subject(Path(path), case, "image")
+        got = f"{int(np.count_nonzero(~np.isfinite(hu)))} NaN or infinite voxels in one block"
+        next_step = "convert the scan again or leave it out"
+        raise subject.broken("N4", "voxels are not finite", got, "finite HU", next_step)
     return hu
 
 
@@ -83,58 +86,58 @@ def to_labels(raw: Voxels, header: Header, *, path: Path | str = "", case: str |
     Raises:
         DataError: rule N4, values that are not whole or not in the label map.
     """
+    subject = Subject(Path(path), case, "mask")
     values = _scaled(raw, header)
     if values.dtype.kind == "f":
-        values = _whole(values, Path(path), case)
-    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
-    if low < LABELS_ALLOWED[0] or high > LABELS_ALLOWED[-1]:
+        values = _whole(values, subject)
+    if values.size and not LABELS_ALLOWED[0] <= values.min() <= values.max() <= LABELS_ALLOWED[-1]:
         found = np.unique(values)
-        shown = ", ".join(f"{value:g}" for value in found[:8]) + (", …" if len(found) > 8 else "")
-        raise broken("N4", "mask: values outside the label map", path=Path(path), case=case, got=shown,
-                     allowed="0 background, 1 liver, 2 tumour", next_step="map the labels to 0, 1, 2")  # fmt: skip
+        got = ", ".join(f"{value:g}" for value in found[:8]) + (", …" if len(found) > 8 else "")
+        allowed = "0 background, 1 liver, 2 tumour"
+        raise subject.broken("N4", "values outside the label map", got, allowed, "map the labels to 0, 1, 2")
     return values.astype(np.uint8, copy=False)
 
 
 def _scaled(raw: Voxels, header: Header) -> Voxels:
     if not header.scaled:
         return raw
-    return raw.astype(np.float64) * header.slope + header.intercept
+    scaled: Voxels = raw.astype(np.float64) * header.slope + header.intercept
+    return scaled
 
 
-def _whole(values: Voxels, path: Path, case: str | None) -> Voxels:
-    whole = np.rint(values)
+def _whole(values: Voxels, subject: Subject) -> Voxels:
+    whole: Voxels = np.rint(values)
     with np.errstate(invalid="ignore"):
         wrong = ~(np.abs(values - whole) <= WHOLE_NUMBER_TOLERANCE)
     if wrong.any():
-        raise broken("N4", "mask: values are not whole numbers", path=path, case=case, got=f"{values[wrong][0]:g}",
-                     allowed=f"0, 1, 2 within {WHOLE_NUMBER_TOLERANCE:g}",
-                     next_step="resample masks with nearest neighbour and save them as uint8")  # fmt: skip
+        allowed = f"0, 1, 2 within {WHOLE_NUMBER_TOLERANCE:g}"
+        next_step = "resample masks with nearest neighbour and save them as uint8"
+        raise subject.broken("N4", "values are not whole numbers", f"{values[wrong][0]:g}", allowed, next_step)
     return whole
 
 
-def _skip(source: Source, header: Header, path: Path, case: str | None) -> None:
-    left = header.data_offset
-    while left and (data := read_fully(source, min(left, CHUNK_BYTES))):
-        left -= len(data)
-    if left:
-        raise _ends_early(path, case, "before the first voxel")
+def _skip(source: Source, size: int, subject: Subject) -> None:
+    while size and (data := read_fully(source, min(size, CHUNK_BYTES))):
+        size -= len(data)
+    if size:
+        raise _ends_early(subject, "before the first voxel")
 
 
-def _read_block(source: Source, header: Header, planes: int, path: Path, case: str | None) -> Voxels:
+def _read_block(source: Source, header: Header, planes: int, subject: Subject) -> Voxels:
     width, height, _ = header.shape
     dtype = np.dtype(header.dtype)
     block = np.empty(width * height * planes, dtype.newbyteorder(">" if header.big_endian else "<"))
-    if fill(source, memoryview(block.view(np.uint8))) < block.nbytes:
-        raise _ends_early(path, case, "before the last voxel")
+    if fill(source, block.view(np.uint8).data) < block.nbytes:
+        raise _ends_early(subject, "before the last voxel")
     return block.astype(dtype, copy=False).reshape((width, height, planes), order="F")
 
 
-def _ends_early(path: Path, case: str | None, where: str) -> Exception:
-    return broken("N1", "file ends early", path=path, case=case, got=f"end {where}", allowed="every voxel the header promises",
-                  next_step="copy or download the file again")  # fmt: skip
+def _ends_early(subject: Subject, where: str) -> DataError:
+    allowed = "every voxel the header promises"
+    return subject.broken("N1", "file ends early", f"end {where}", allowed, "copy or download the file again")
 
 
-def _expect_end(source: Source, path: Path, case: str | None) -> None:
+def _expect_end(source: Source, subject: Subject) -> None:
     if source.read(1):
-        raise broken("N3", "file goes on after the last voxel", path=path, case=case, got="more data than the header promises",
-                     allowed="nothing after the last voxel", next_step="convert the scan again")  # fmt: skip
+        what, got = "file goes on after the last voxel", "more data than the header promises"
+        raise subject.broken("N3", what, got, "nothing after the last voxel", "convert the scan again")

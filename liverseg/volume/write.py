@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from liverseg.errors import ConfigError
 from liverseg.volume.affine import Affine, fault_of
-from liverseg.volume.header import DTYPES
+from liverseg.volume.header import DTYPES, MAX_SIZE, MAX_VOXELS
 from liverseg.volume.source import is_gzip_name
 
 GZIP_LEVEL = 4
@@ -39,7 +39,9 @@ def write_nifti(path: Path | str, array: npt.NDArray[np.generic], affine: npt.Ar
         OSError: the file could not be written; nothing is left behind.
     """
     path = Path(path)
-    header = _header(path, array, np.asarray(affine, np.float64))
+    matrix = np.asarray(affine, np.float64)
+    _check(path, array, matrix)
+    header = _header(array, matrix)
     with _replacing(path) as file:
         if is_gzip_name(path):
             with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=GZIP_LEVEL, mtime=0) as stream:
@@ -49,19 +51,25 @@ def write_nifti(path: Path | str, array: npt.NDArray[np.generic], affine: npt.Ar
     return path
 
 
-def _header(path: Path, array: npt.NDArray[np.generic], affine: Affine) -> bytes:
+def _check(path: Path, array: npt.NDArray[np.generic], affine: Affine) -> None:
+    where = str(path)
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        raise ConfigError("not a NIfTI file name", where=where, got=path.name, allowed=".nii, .nii.gz")
+    if array.dtype.name not in DTYPES.values():
+        allowed = ", ".join(DTYPES.values())
+        raise ConfigError("data type not allowed", where=where, got=array.dtype.name, allowed=allowed)
+    if array.ndim != 3 or not all(1 <= size <= MAX_SIZE for size in array.shape) or array.size > MAX_VOXELS:
+        raise ConfigError("impossible shape", where=where, got=array.shape, allowed=f"3 axes of 1 to {MAX_SIZE}")
+    if affine.shape != (4, 4):
+        raise ConfigError("not an affine", where=where, got=affine.shape, allowed="(4, 4)")
+    if fault := fault_of(affine):
+        raise ConfigError(fault[0], where=where, got=fault[1], allowed=fault[2])
+
+
+def _header(array: npt.NDArray[np.generic], affine: Affine) -> bytes:
     import nibabel
 
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        raise ConfigError("not a NIfTI file name", where=str(path), got=path.name, allowed=".nii, .nii.gz")
-    if array.dtype.name not in DTYPES.values():
-        raise ConfigError("data type not allowed", where=str(path), got=array.dtype.name, allowed=", ".join(DTYPES.values()))
-    if array.ndim != 3 or not all(1 <= size <= 2048 for size in array.shape):
-        raise ConfigError("impossible shape", where=str(path), got=array.shape, allowed="3 axes of 1 to 2048")
-    if affine.shape != (4, 4) or (fault := fault_of(affine)):
-        what, got, allowed = fault if affine.shape == (4, 4) and fault else ("not an affine", str(affine.shape), "4x4")
-        raise ConfigError(what, where=str(path), got=got, allowed=allowed)
-    header = nibabel.Nifti1Header(endianness="<")
+    header: Any = nibabel.Nifti1Header(endianness="<")  # type: ignore[no-untyped-call]
     header.set_data_dtype(array.dtype.newbyteorder("<"))
     header.set_data_shape(array.shape)
     header.set_qform(affine, code=1)
@@ -87,6 +95,6 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

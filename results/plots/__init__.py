@@ -1,0 +1,1 @@
+"""Pictures of a sweep as SVG text, one file a plot."""

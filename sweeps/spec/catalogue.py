@@ -1,9 +1,10 @@
-"""The words a spec may use, and where each list of them comes from. Imports nothing heavy."""
+"""The words a spec may use. Names of architectures and parameters come from `liverseg`; imports nothing heavy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Literal
 
@@ -13,7 +14,6 @@ SCHEDULERS = ("asha", "median", "hyperband", "none")
 BUDGETS = ("equal", "equal_updates", "joint")
 CLUSTERS = ("local",)
 LATER_CLUSTERS = ("address", "slurm", "kubernetes")
-LAYOUTS = ("auto", "lits", "msd", "nnunet", "pairs")
 
 METRICS: Mapping[str, Literal["maximize", "minimize"]] = MappingProxyType(
     {
@@ -35,3 +35,12 @@ class Objective:
 
     metric: str
     direction: Literal["maximize", "minimize"]
+
+
+def layout_names() -> tuple[str, ...]:
+    """Layouts that a spec may name: `auto`, the built-in ones, then plug-ins, of which none is loaded."""
+    from liverseg.data.registry import ENTRY_POINT_GROUP, LAYOUTS
+
+    built_in = sorted(layout.name for layout in LAYOUTS)
+    plugins = sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)} - set(built_in))
+    return ("auto", *built_in, *plugins)

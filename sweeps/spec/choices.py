@@ -1,4 +1,4 @@
-"""The search space and the architectures as YAML gives them: mappings of names to values, each checked against its parameter."""
+"""The search space and the architectures as YAML gives them: names with values, each checked against its parameter."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def read_fixed(raw: Mapping[str, Any]) -> tuple[tuple[Dimension, ...], list[Faul
     for dimension in dimensions:
         if not dimension.fixed:
             step = "several values and ranges belong under search.space"
-            faults.append(Fault(what="must be one value", path=(dimension.name,), got=show(raw[dimension.name]), next_step=step))
+            faults.append(
+                Fault(what="must be one value", path=(dimension.name,), got=show(raw[dimension.name]), next_step=step)
+            )
     return dimensions, faults
 
 
@@ -78,9 +80,13 @@ def _read_architecture(name: str, raw: Any, known: tuple[str, ...]) -> tuple[Arc
     try:
         spec = architecture(name)
     except ConfigError as error:
-        return nothing, [Fault(what=error.what, path=(name,), got=error.got, allowed=error.allowed, next_step=error.next_step)]
+        return nothing, [
+            Fault(what=error.what, path=(name,), got=error.got, allowed=error.allowed, next_step=error.next_step)
+        ]
     parameters = {option.name: option for option in spec.options} | dict(PARAMETERS)
-    dimensions, faults = _read_dimensions({} if raw is None else raw, parameters, f"{name} has no such option", lambda key: None)
+    dimensions, faults = _read_dimensions(
+        {} if raw is None else raw, parameters, f"{name} has no such option", lambda key: None
+    )
     return ArchitectureChoice(name, dimensions), [fault.below(name) for fault in faults]
 
 
@@ -106,5 +112,5 @@ def _read_dimensions(
 def _where_options_go(name: str) -> str | None:
     for candidate in architecture_names():
         if name in options_of(candidate):
-            return f"it is an option of architectures: write it under search.architectures, for example {candidate}: {{{name}: …}}"
+            return f"architectures have it: write it under search.architectures, for example {candidate}: {{{name}: …}}"
     return None

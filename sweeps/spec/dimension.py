@@ -1,7 +1,7 @@
 """One parameter's values: a fixed value, a list to choose from, or a range.
 
-In YAML a scalar is fixed, a list is a choice, and `{log: [low, high]}`, `{uniform: [low, high]}`, `{int: [low, high]}` (the last
-two with an optional `step`) are ranges. `{choice: […]}` says a list in so many words.
+In YAML a scalar is fixed, a list is a choice, and `{log: [low, high]}`, `{uniform: [low, high]}`, `{int: [low, high]}`
+(the last two with an optional `step`) are ranges. `{choice: […]}` says a list in so many words.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class Dimension:
     def contains(self, value: Any) -> bool:
         """Whether `value` lies in this dimension."""
         if self.kind == "categorical":
-            return any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in self.choices)
+            return any(
+                value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in self.choices
+            )
         if isinstance(value, bool) or not isinstance(value, int if self.kind == "int" else (int, float)):
             return False
         low, high = self.bounds
@@ -116,13 +118,26 @@ def read_dimension(parameter: Parameter, raw: Any, path: Path = ()) -> tuple[Dim
         return _choices(parameter, raw, path)
     if not isinstance(raw, dict):
         value, faults = _one(parameter, raw, path)
-        return (None, faults) if faults else (Dimension(name=parameter.name, kind="categorical", choices=(value,), fixed=True), [])
+        return (
+            (None, faults)
+            if faults
+            else (Dimension(name=parameter.name, kind="categorical", choices=(value,), fixed=True), [])
+        )
     forms = [key for key in raw if key in (*RANGES, "choice")]
     stray = [key for key in raw if key not in (*RANGES, "choice", "step")]
     if stray or len(forms) != 1:
         if stray and not forms:
             fault = unknown("kind of range", stray[0], (*RANGES, "choice"), (*path, stray[0]))
-            return None, [Fault(what=fault.what, path=fault.path, got=fault.got, allowed=FORMS, next_step=fault.next_step, at_key=True)]
+            return None, [
+                Fault(
+                    what=fault.what,
+                    path=fault.path,
+                    got=fault.got,
+                    allowed=FORMS,
+                    next_step=fault.next_step,
+                    at_key=True,
+                )
+            ]
         return None, [Fault(what="not one range", path=path, got=show(raw), allowed=FORMS)]
     form = forms[0]
     if form == "choice":
@@ -159,9 +174,18 @@ def _choices(parameter: Parameter, raw: list[Any], path: Path) -> tuple[Dimensio
 def _range(parameter: Parameter, form: str, raw: Any, step: Any, path: Path) -> tuple[Dimension | None, list[Fault]]:
     inside = (*path, form)
     if parameter.kind not in ("float", "int"):
-        return None, [Fault(what=f"{parameter.name} has no range", path=path, got=show({form: raw}), allowed=f"a list of {parameter.allowed}")]
+        return None, [
+            Fault(
+                what=f"{parameter.name} has no range",
+                path=path,
+                got=show({form: raw}),
+                allowed=f"a list of {parameter.allowed}",
+            )
+        ]
     if not (isinstance(raw, list) and len(raw) == 2 and all(_is_number(bound) for bound in raw)):
-        return None, [Fault(what="not the two bounds of a range", path=inside, got=show(raw), allowed=f"{form}: [low, high]")]
+        return None, [
+            Fault(what="not the two bounds of a range", path=inside, got=show(raw), allowed=f"{form}: [low, high]")
+        ]
     wrong_form = {("float", "int"): "log or uniform", ("int", "uniform"): "int or log"}.get((parameter.kind, form))
     if wrong_form:
         kind = "whole numbers" if parameter.kind == "int" else "numbers with decimals"
@@ -189,7 +213,9 @@ def _order(form: str, raw: list[Any], path: Path) -> list[Fault]:
         step = "write one value without a range" if raw[0] == raw[1] else f"swap them: [{raw[1]}, {raw[0]}]"
         return [Fault(what="the low bound must be below the high one", path=path, got=show(raw), next_step=step)]
     if form == "log" and raw[0] <= 0:
-        return [Fault(what="a logarithmic range starts above 0", path=(*path, 0), got=show(raw[0]), allowed="more than 0")]
+        return [
+            Fault(what="a logarithmic range starts above 0", path=(*path, 0), got=show(raw[0]), allowed="more than 0")
+        ]
     return []
 
 
@@ -198,9 +224,23 @@ def _step(parameter: Parameter, form: str, raw: list[Any], step: Any, path: Path
     inside = (*path, "step")
     if form == "log":
         if step is not None:
-            return None, [Fault(what="a logarithmic range has no step", path=inside, got=show(step), next_step="remove step, or write a list")]
+            return None, [
+                Fault(
+                    what="a logarithmic range has no step",
+                    path=inside,
+                    got=show(step),
+                    next_step="remove step, or write a list",
+                )
+            ]
         if parameter.step is not None:
-            return None, [Fault(what=f"{parameter.name} goes in steps of {parameter.step}", path=path, got="log", allowed="a list, or int")]
+            return None, [
+                Fault(
+                    what=f"{parameter.name} goes in steps of {parameter.step}",
+                    path=path,
+                    got="log",
+                    allowed="a list, or int",
+                )
+            ]
         return None, []
     if step is None:
         step = parameter.step
@@ -208,12 +248,28 @@ def _step(parameter: Parameter, form: str, raw: list[Any], step: Any, path: Path
         return None, []
     whole = parameter.kind == "int"
     if not _is_number(step) or step <= 0 or (whole and not isinstance(step, int)):
-        return None, [Fault(what="impossible step", path=inside, got=show(step), allowed=f"a {'whole ' if whole else ''}number above 0")]
+        return None, [
+            Fault(
+                what="impossible step",
+                path=inside,
+                got=show(step),
+                allowed=f"a {'whole ' if whole else ''}number above 0",
+            )
+        ]
     if parameter.step is not None and step % parameter.step:
-        return None, [Fault(what="impossible step", path=inside, got=show(step), allowed=f"a multiple of {parameter.step}")]
+        return None, [
+            Fault(what="impossible step", path=inside, got=show(step), allowed=f"a multiple of {parameter.step}")
+        ]
     count = (raw[1] - raw[0]) / step
     if round(count) < 1 or abs(count - round(count)) > 1e-6:
-        return None, [Fault(what="the step does not divide the range", path=inside, got=show(step), allowed=f"a divisor of {raw[1] - raw[0]:g}")]
+        return None, [
+            Fault(
+                what="the step does not divide the range",
+                path=inside,
+                got=show(step),
+                allowed=f"a divisor of {raw[1] - raw[0]:g}",
+            )
+        ]
     return step, []
 
 

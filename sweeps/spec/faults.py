@@ -72,7 +72,11 @@ def raise_faults(faults: Sequence[Fault], value: Any) -> NoReturn:
     from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
     details = [
-        InitErrorDetails(type=PydanticCustomError("fault", "{what}", {"what": fault.what, "fault": fault}), loc=fault.path, input=value)
+        InitErrorDetails(
+            type=PydanticCustomError("fault", "{what}", {"what": fault.what, "fault": fault}),
+            loc=fault.path,
+            input=value,
+        )
         for fault in faults
     ]
     raise ValidationError.from_exception_data("spec", details)

@@ -17,6 +17,8 @@ from sweeps.spec.dimension import Dimension
 from sweeps.spec.faults import Fault, raise_faults, show, unknown
 from sweeps.spec.quantities import DURATION_ALLOWED, SIZE_ALLOWED, read_duration_s, read_size_bytes
 
+LATER = "definition"
+"""Stands in a generated schema for a reference to a definition that `sweeps.spec.schema` adds."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 _Value = TypeVar("_Value")
@@ -26,22 +28,30 @@ _SIZE = PARAMETERS["size"]
 
 @dataclass(frozen=True)
 class OneOf:
-    """A word out of a list; the closest one is suggested when it is none of them. `note` says what else to do."""
+    """A word out of a list; the closest one is suggested when it is none of them. `note` says what else to do.
+
+    Lists that plug-ins add to are given as a function.
+    """
 
     kind: str
-    words: tuple[str, ...]
+    words: tuple[str, ...] | Callable[[], tuple[str, ...]]
     note: Callable[[Any], str | None] = lambda value: None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"enum": list(self.words)}
+        return {"enum": list(self.known)}
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The words, those of plug-ins included."""
+        return self.words if isinstance(self.words, tuple) else self.words()
 
     def check(self, value: Any) -> str:
         """The word itself."""
-        if not isinstance(value, str) or value not in self.words:
-            fault = unknown(self.kind, value, self.words)
+        if not isinstance(value, str) or value not in self.known:
+            fault = unknown(self.kind, value, self.known)
             raise_faults([fault.hinting(self.note(value))], value)
         return value
 
@@ -116,7 +126,9 @@ def _read_pattern(value: Any) -> str | None:
         raise_faults([Fault(what=f"not a regular expression ({error})", got=show(value), allowed=allowed)], value)
     if groups != 1:
         step = "the group is the patient; write further groups as (?:…)"
-        raise_faults([Fault(what=f"the pattern has {groups} groups", got=show(value), allowed=allowed, next_step=step)], value)
+        raise_faults(
+            [Fault(what=f"the pattern has {groups} groups", got=show(value), allowed=allowed, next_step=step)], value
+        )
     return str(value)
 
 
@@ -139,7 +151,9 @@ def only_one(noun: str) -> Callable[[Any], int]:
         if isinstance(value, bool) or value != 1:
             more = isinstance(value, int) and not isinstance(value, bool) and value > 1
             what = f"more than one {noun} is not available in this version" if more else "impossible value"
-            raise_faults([Fault(what=what, got=show(value), allowed="1", next_step="write 1 or leave the line out")], value)
+            raise_faults(
+                [Fault(what=what, got=show(value), allowed="1", next_step="write 1 or leave the line out")], value
+            )
         return 1
 
     return checked
@@ -204,19 +218,25 @@ Metrics = Annotated[
     PlainSerializer(lambda names: names[0] if len(names) == 1 else list(names), return_type=Any),
     WithJsonSchema({"anyOf": [_METRIC, {"type": "array", "items": _METRIC, "minItems": 1, "uniqueItems": True}]}),
 ]
-CachePlace = Annotated[bool | str, PlainValidator(_read_cache), WithJsonSchema({"type": ["boolean", "string"], "minLength": 1})]
-Pattern = Annotated[str | None, PlainValidator(_read_pattern), WithJsonSchema({"type": ["string", "null"], "format": "regex"})]
-Seconds = Annotated[float | None, PlainValidator(_quantity(read_duration_s, DURATION_ALLOWED)), WithJsonSchema(_DURATION_SCHEMA)]
+CachePlace = Annotated[
+    bool | str, PlainValidator(_read_cache), WithJsonSchema({"type": ["boolean", "string"], "minLength": 1})
+]
+Pattern = Annotated[
+    str | None, PlainValidator(_read_pattern), WithJsonSchema({"type": ["string", "null"], "format": "regex"})
+]
+Seconds = Annotated[
+    float | None, PlainValidator(_quantity(read_duration_s, DURATION_ALLOWED)), WithJsonSchema(_DURATION_SCHEMA)
+]
 Bytes = Annotated[int | None, PlainValidator(_quantity(read_size_bytes, SIZE_ALLOWED)), WithJsonSchema(_BYTES_SCHEMA)]
 SpaceField = Annotated[
     tuple[Dimension, ...],
     PlainValidator(_collected(read_space)),
     PlainSerializer(plain_dimensions, return_type=Any),
-    WithJsonSchema({"$ref": "#/$defs/Space"}),
+    WithJsonSchema({LATER: "Space"}),
 ]
 ArchitecturesField = Annotated[
     tuple[ArchitectureChoice, ...],
     PlainValidator(_collected(read_architectures)),
     PlainSerializer(_plain_architectures, return_type=Any),
-    WithJsonSchema({"$ref": "#/$defs/Architectures"}),
+    WithJsonSchema({LATER: "Architectures"}),
 ]

@@ -1,18 +1,35 @@
 """The spec as frozen values: what a sweep is, section by section.
 
-Every field's description goes into the JSON Schema, so that editors show it. Times are seconds, sizes of memory are bytes; the
-YAML also takes `2h` and `4GB`.
+Every field's description goes into the JSON Schema, so that editors show it. Times are seconds, sizes of memory are
+bytes; the YAML also takes `2h` and `4GB`.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_serializer, model_validator
-from pydantic.functional_serializers import SerializerFunctionWrapHandler
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from liverseg.config import FITS, LABELS, PARAMETERS, SLICES
-from sweeps.spec.catalogue import BUDGETS, CLUSTERS, LATER_CLUSTERS, LAYOUTS, METRICS, SAMPLERS, SCHEDULERS, SCHEMA_VERSION, Objective
+from sweeps.spec.catalogue import (
+    BUDGETS,
+    CLUSTERS,
+    LATER_CLUSTERS,
+    METRICS,
+    SAMPLERS,
+    SCHEDULERS,
+    SCHEMA_VERSION,
+    Objective,
+    layout_names,
+)
 from sweeps.spec.choices import read_fixed
 from sweeps.spec.dimension import Dimension
 from sweeps.spec.faults import Fault, raise_faults
@@ -38,7 +55,9 @@ DEFAULT_TRIALS = 20
 class Section(BaseModel):
     """A part of the spec: strict types, no unknown keys, frozen."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class SplitSection(Section):
@@ -48,7 +67,9 @@ class SplitSection(Section):
     """Fraction of the patients that is locked away until the search is over."""
     validation: float = Field(0.2, gt=0.0, le=0.9)
     """Fraction of the patients that the search is scored on."""
-    folds: Annotated[int, PlainValidator(only_one("fold")), Field(json_schema_extra={"type": "integer", "const": 1})] = 1
+    folds: Annotated[
+        int, PlainValidator(only_one("fold")), Field(json_schema_extra={"type": "integer", "const": 1})
+    ] = 1
     """Folds of cross-validation; 1 is a single split."""
     seed: int = Field(7, ge=0, lt=2**32)
     """Same seed and patients, same split."""
@@ -59,7 +80,7 @@ class DataSection(Section):
 
     root: str = Field(min_length=1)
     """Folder of the scans. `~` is the home folder; a relative path starts at the folder of the spec file."""
-    layout: Annotated[str, OneOf("layout", LAYOUTS)] = "auto"
+    layout: Annotated[str, OneOf("layout", layout_names)] = "auto"
     """How the folder is arranged; `auto` looks and decides."""
     images: str | None = Field(None, min_length=1)
     """Layout `pairs` only: glob of the scans below the root."""
@@ -127,13 +148,15 @@ class SearchSection(Section):
 
 
 class TrainSection(Section):
-    """How one network is trained. Every parameter of `search.space` may also stand here, with one value for all trials."""
+    """How one network is trained. Every parameter of `search.space` may stand here, with one value for all trials."""
 
     epochs: int = Field(20, ge=1, le=10_000)
     """Passes over the training slices."""
     updates: int | None = Field(None, ge=1)
     """Gradient updates after which a training ends, if that comes before the last epoch."""
-    seeds: Annotated[int, PlainValidator(only_one("seed")), Field(json_schema_extra={"type": "integer", "const": 1})] = 1
+    seeds: Annotated[
+        int, PlainValidator(only_one("seed")), Field(json_schema_extra={"type": "integer", "const": 1})
+    ] = 1
     """Trainings of each set of parameters, with different seeds."""
     seed: int = Field(42, ge=0, lt=2**32)
     """Fixes initial weights, order of the data and augmentation."""
@@ -149,7 +172,11 @@ class TrainSection(Section):
         own = {key: item for key, item in value.items() if key not in PARAMETERS}
         fixed, faults = read_fixed({key: item for key, item in value.items() if key in PARAMETERS})
         if "fixed" in own:
-            faults.append(Fault(what="unknown key", path=("fixed",), next_step="write parameters directly under train", at_key=True))
+            faults.append(
+                Fault(
+                    what="unknown key", path=("fixed",), next_step="write parameters directly under train", at_key=True
+                )
+            )
         if faults:
             raise_faults(faults, value)
         return own | {"fixed": fixed}
@@ -178,7 +205,9 @@ class ClusterSection(Section):
 
     kind: Annotated[
         str,
-        OneOf("cluster", CLUSTERS, lambda word: "only local exists in this version" if word in LATER_CLUSTERS else None),
+        OneOf(
+            "cluster", CLUSTERS, lambda word: "only local exists in this version" if word in LATER_CLUSTERS else None
+        ),
     ] = "local"
     """`local` is this machine."""
     cpus: int | None = Field(None, ge=1, le=4096)

@@ -11,7 +11,11 @@ SIZE_ALLOWED = "a size such as 500MB, 4GB or 2GiB, or a number of bytes"
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_S = 366 * 86400
-_BYTES = {"": 1, "B": 1} | {f"{prefix}{unit}": base**power for power, prefix in enumerate("KMGT", 1) for unit, base in (("B", 1000), ("iB", 1024))}
+_BYTES = {"": 1, "B": 1} | {
+    f"{prefix}{unit}": base**power
+    for power, prefix in enumerate("KMGT", 1)
+    for unit, base in (("B", 1000), ("iB", 1024))
+}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd]\s*)+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?B|B)?")

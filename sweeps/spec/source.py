@@ -1,7 +1,7 @@
 """YAML text to plain values, with the place of each, and nothing that YAML could do besides.
 
-Values are built here from the parser's nodes: there is no constructor that a tag could reach. Size, depth, aliases and the
-number of values after aliases are expanded are capped.
+Values are built here from the parser's nodes: there is no constructor that a tag could reach. Size, depth, aliases and
+the number of values after aliases are expanded are capped.
 """
 
 from __future__ import annotations
@@ -79,7 +79,16 @@ def decode(data: bytes, file: str) -> str:
         SpecError: too large, or not UTF-8 (with the line of the first bad byte).
     """
     if len(data) > MAX_BYTES:
-        raise SpecError([Problem(file=file, what="the spec is too large", got=f"{len(data)} bytes or more", allowed=f"{MAX_BYTES} bytes")])
+        raise SpecError(
+            [
+                Problem(
+                    file=file,
+                    what="the spec is too large",
+                    got=f"{len(data)} bytes or more",
+                    allowed=f"{MAX_BYTES} bytes",
+                )
+            ]
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -98,10 +107,30 @@ def read_mapping(text: str, file: str) -> Document:
     node = _compose(text, file)
     if node is None or (isinstance(node, ScalarNode) and node.tag == _TAG + "null"):
         step = "start from `liversweep spec init`"
-        raise SpecError([Problem(file=file, line=1, what="the spec is empty", allowed="a mapping that starts with name:", next_step=step)])
+        raise SpecError(
+            [
+                Problem(
+                    file=file,
+                    line=1,
+                    what="the spec is empty",
+                    allowed="a mapping that starts with name:",
+                    next_step=step,
+                )
+            ]
+        )
     if not isinstance(node, MappingNode):
         got = "a list" if isinstance(node, SequenceNode) else show(node.value)
-        raise SpecError([Problem(file=file, line=node.start_mark.line + 1, what="the spec must be a mapping", got=got, allowed="key: value lines")])
+        raise SpecError(
+            [
+                Problem(
+                    file=file,
+                    line=node.start_mark.line + 1,
+                    what="the spec must be a mapping",
+                    got=got,
+                    allowed="key: value lines",
+                )
+            ]
+        )
     builder = _Builder(file)
     builder.places[()] = Position(file, 1, 1)
     values = builder.build(node, (), 0)
@@ -130,7 +159,9 @@ def _compose(text: str, file: str) -> Node | None:
         node: Node | None = YAML(typ="safe", pure=True).compose(text)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise SpecError([Problem(file=file, line=line, what="a control character in the text", got=repr(error.character))]) from None
+        raise SpecError(
+            [Problem(file=file, line=line, what="a control character in the text", got=repr(error.character))]
+        ) from None
     except MarkedYAMLError as error:
         raise SpecError([_syntax_problem(error, file)]) from None
     except YAMLError as error:
@@ -142,7 +173,9 @@ def _check_caps(text: str, file: str) -> None:
     """Walk the parser's events, which cost little and expand nothing."""
     depth = aliases = 0
     for count, event in enumerate(YAML(typ="safe", pure=True).parse(text)):
-        depth += isinstance(event, (MappingStartEvent, SequenceStartEvent)) - isinstance(event, (MappingEndEvent, SequenceEndEvent))
+        depth += isinstance(event, (MappingStartEvent, SequenceStartEvent)) - isinstance(
+            event, (MappingEndEvent, SequenceEndEvent)
+        )
         aliases += isinstance(event, AliasEvent)
         what = None
         if depth > MAX_DEPTH:
@@ -211,7 +244,9 @@ class _Builder:
             here = (*path, key)
             if key in values:
                 first = self.keys[here].line
-                self.problems.append(self._problem(key_node, here, "given twice", next_step=f"it also stands in line {first}; keep one"))
+                self.problems.append(
+                    self._problem(key_node, here, "given twice", next_step=f"it also stands in line {first}; keep one")
+                )
                 continue
             self.keys[here] = self._position(key_node)
             self.places[here] = self._position(value_node if isinstance(value_node, ScalarNode) else key_node)
@@ -221,7 +256,7 @@ class _Builder:
         return values
 
     def _scalar(self, node: ScalarNode, path: Path) -> Any:
-        kind = node.tag.removeprefix(_TAG)
+        kind = _tag(node).removeprefix(_TAG)
         try:
             if kind == "null":
                 return None
@@ -240,7 +275,9 @@ class _Builder:
 
     def _refuse(self, node: Node, path: Path) -> Any:
         step = "tags can run code and are never followed; write plain values"
-        self.problems.append(self._problem(node, path, "a YAML tag is refused", got=show(node.tag.replace(_TAG, "!!")), next_step=step))
+        self.problems.append(
+            self._problem(node, path, "a YAML tag is refused", got=show(_tag(node).replace(_TAG, "!!")), next_step=step)
+        )
         self.unread.add(path)
         return _UNREAD
 
@@ -253,6 +290,10 @@ class _Builder:
 
 
 _UNREAD: Any = object()
+
+
+def _tag(node: Node) -> str:
+    return str(node.tag)
 
 
 def _float(text: str) -> float:

@@ -20,9 +20,10 @@ class Stage:
 
     Attributes:
         name: unique in the spec; `search` when the spec has no stages.
-        from_best: everything that `space` and `architectures` do not name comes from the best trial of the stage before.
+        from_best: what `space` and `architectures` do not name comes from the best trial of the stage before.
         trials: as the spec gives it; None leaves it to the sampler (see `sweeps.space.trials_of`).
         sampler: one of the samplers.
+        sampler_path: where the spec names it.
         space: values of shared parameters.
         architectures: those that take part with their own values; empty means the one of the best trial.
         sources: each dimension with the path where the spec gives it.
@@ -56,7 +57,9 @@ def stage_of(spec: Spec, name: str | None = None) -> Stage:
     for stage in stages:
         if name in (None, stage.name):
             return stage
-    raise UsageError("no such stage", where=spec.name, got=repr(name), allowed=" | ".join(stage.name for stage in stages))
+    raise UsageError(
+        "no such stage", where=spec.name, got=repr(name), allowed=" | ".join(stage.name for stage in stages)
+    )
 
 
 def _first(search: SearchSection, stage: StageSection | None) -> Stage:
@@ -64,7 +67,9 @@ def _first(search: SearchSection, stage: StageSection | None) -> Stage:
     named = {dimension.name for dimension in own}
     space = tuple(dimension for dimension in search.space if dimension.name not in named) + own
     architectures = search.architectures if stage is None or stage.architectures is None else stage.architectures
-    sources = [(("search", "space", dimension.name), dimension) for dimension in search.space if dimension.name not in named]
+    sources: list[tuple[Path, Dimension]] = [
+        (("search", "space", dimension.name), dimension) for dimension in search.space if dimension.name not in named
+    ]
     sources += [(("stages", 0, "space", dimension.name), dimension) for dimension in own]
     above: Path = ("search",) if architectures is search.architectures else ("stages", 0)
     sources += _architecture_sources(architectures, above)

@@ -153,9 +153,11 @@ class ArchitectureConformance:
         try:
             keras.config.set_dtype_policy("mixed_float16")
             model = self.small(name)
+            logits = logits_of(model, slices(2))
         finally:
             keras.config.set_dtype_policy(policy)
-        assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+        assert {layer.compute_dtype for layer in model.layers[1:]} == {"float32"}
+        np.testing.assert_array_equal(logits, logits_of(self.small(name), slices(2)))
         self.small(name, mixed_precision=True)
         assert keras.config.dtype_policy() == policy
 

@@ -96,7 +96,7 @@ def sweep_payload(trials: int = 30, cases: int = 5, **changes: Any) -> dict[str,
         "versions": {"liversweep": "0.1.0", "keras": "3.15.0", "tensorflow": "2.21.0"},
         "split": {
             "fingerprint": "4be1c0ffee5eed01",
-            "train": ids[: 7],
+            "train": ids[:7],
             "validation": ids[7 : 7 + cases],
             "test": ids[7 + cases :],
         },
@@ -188,7 +188,7 @@ def finished_payload(
 
 
 def suggested_payload(number: int, architecture: str, rng: np.random.Generator, **changes: Any) -> dict[str, Any]:
-    payload = {
+    payload: dict[str, Any] = {
         "uid": uid_of(number),
         "number": number,
         "stage": "",
@@ -209,10 +209,16 @@ def suggested_payload(number: int, architecture: str, rng: np.random.Generator, 
 
 
 def realistic(
-    trials: int = 30, *, cases: int = 5, epochs: int = 20, seed: int = 0, tumour: bool = True, close: bool = True,
+    trials: int = 30,
+    *,
+    cases: int = 5,
+    epochs: int = 20,
+    seed: int = 0,
+    tumour: bool = True,
+    close: bool = True,
     sweep: Mapping[str, Any] | None = None,
 ) -> FakeLedger:
-    """Five architectures in turn; every seventh trial is pruned, some fail in each way, one finishes with NaN tumours."""
+    """Five architectures in turn; every seventh trial is pruned, some fail, one finishes without a score."""
     rng = np.random.default_rng(seed)
     ledger = FakeLedger()
     ledger.add("sweep", **sweep_payload(trials, cases, **(sweep or {})))
@@ -229,8 +235,9 @@ def realistic(
         elif number % 7 == 6:
             ledger.add("pruned", **finished_payload(uid, architecture, rng, cases=cases, epochs=max(epochs // 4, 2)))
         else:
-            lesions = tumour and number != 8
-            payload = finished_payload(uid, architecture, rng, cases=cases, epochs=epochs, tumour=lesions)
+            payload = finished_payload(uid, architecture, rng, cases=cases, epochs=epochs, tumour=tumour)
+            if number == 8:
+                payload["metrics"]["val_dice"] = math.nan
             ledger.add("finished", **payload)
     if close:
         ledger.add("closed", reason="finished")
@@ -238,13 +245,17 @@ def realistic(
 
 
 def hostile(trials: int = 20) -> FakeLedger:
-    """Every name that a user or plug-in could choose is hostile: sweep, architectures, parameters, values, messages, cases."""
+    """Every name that a user or plug-in could choose is hostile: sweep, architectures, parameters, messages, cases."""
     rng = np.random.default_rng(1)
     ledger = FakeLedger()
     ledger.add(
         "sweep",
         **sweep_payload(
-            trials, 3, name=HOSTILE[0], architectures=list(HOSTILE[:trials]), versions={HOSTILE[1]: HOSTILE[2]},
+            trials,
+            3,
+            name=HOSTILE[0],
+            architectures=list(HOSTILE[:trials]),
+            versions={HOSTILE[1]: HOSTILE[2]},
             space={HOSTILE[3]: HOSTILE[4]},
             data={"cases": 3, "slices": 10, "tumour_free": 0, "skipped": list(HOSTILE)},
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from results.errors import LedgerError
 from results.fold import fold
+from results.ledger import read_events
 from results.ledger_line import Event
 from tests.results.ledger_factory import finished_payload, realistic, suggested_payload, sweep_payload
 
@@ -28,14 +30,10 @@ FAILED = ("failed", {"uid": "t0", "kind": "oom", "message": "too large", "epochs
 FINISHED = ("finished", finished_payload("t0", "unet", np.random.default_rng(0), cases=2, epochs=3))
 
 
-def test_a_finished_trial_keeps_every_fact(tmp_path: Any) -> None:
+def test_a_finished_trial_keeps_every_fact(tmp_path: Path) -> None:
     ledger = realistic(1, cases=3, epochs=4)
-    from results.ledger import read_events
-
     sweep = fold(read_events(ledger.write(tmp_path)))
     (trial,) = sweep.trials
-    facts = finished_payload  # the factory's values are random; shapes and relations are checked
-    assert facts
     assert trial.state == "finished"
     assert trial.architecture == "unet"
     assert trial.attempts == 1

@@ -8,6 +8,7 @@ import math
 import os
 import resource
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,13 @@ payloads = st.dictionaries(st.text(max_size=8).filter(lambda key: key not in ENV
 
 
 def plain(value: Any) -> Any:
-    """What a value is after a journey through the ledger: NaN and infinities are None."""
+    """What a value is after a journey through the ledger: NaN and infinities are None, surrogates replaced."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, str):
+        return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in value)
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {plain(key): plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
@@ -258,12 +261,21 @@ def test_a_second_writer_is_noticed(tmp_path: Path) -> None:
     assert len(read_events(path)) == 1
 
 
+def recorded(name: str, calls: list[str], function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, its calls noted."""
+
+    def wrapper(*args: Any) -> Any:
+        calls.append(name)
+        return function(*args)
+
+    return wrapper
+
+
 def test_one_write_and_one_fsync_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    write, fsync = os.write, os.fsync
     with Ledger.create(tmp_path / "l") as ledger:
-        monkeypatch.setattr(os, "write", lambda *args: calls.append("write") or write(*args))
-        monkeypatch.setattr(os, "fsync", lambda *args: calls.append("fsync") or fsync(*args))
+        monkeypatch.setattr(os, "write", recorded("write", calls, os.write))
+        monkeypatch.setattr(os, "fsync", recorded("fsync", calls, os.fsync))
         ledger.append("sweep", text="x" * 100_000)
         monkeypatch.undo()
     assert calls == ["write", "fsync"]

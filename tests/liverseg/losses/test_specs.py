@@ -25,7 +25,7 @@ def test_every_loss_carries_its_name(name: str) -> None:
 
 
 def test_unknown_loss_comes_with_the_closest_name() -> None:
-    with pytest.raises(ConfigError, match="unknown loss.*weighted_ce.*did you mean `dice_ce`"):
+    with pytest.raises(ConfigError, match=r"unknown loss.*weighted_ce.*did you mean `dice_ce`"):
         loss("dicece")
 
 

@@ -43,7 +43,7 @@ def test_segnet_may_classify_before_its_last_upsampling() -> None:
 
 def test_the_encoder_decoder_has_no_skip_connections() -> None:
     model = build_model("encoder_decoder", size_px=32, options=SMALL)
-    assert not [layer for layer in model.layers if isinstance(layer.input, list)]
+    assert not [layer for layer in model.layers[1:] if isinstance(layer.input, list)]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,6 @@ def test_skips_join_at_their_resolution(name: str, joins: dict[str, int]) -> Non
 
 
 def test_batch_norm_momentum_reaches_every_norm() -> None:
-    model = build_model("segnet", size_px=32, options={**SMALL, "batch_norm_momentum": 0.9})
+    model = build_model("segnet", size_px=32, options={**SMALL, "batch_norm_momentum": 0.75})
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert {norm.momentum for norm in norms} == {0.9}
+    assert {norm.momentum for norm in norms} == {0.75}

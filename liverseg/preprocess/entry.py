@@ -1,0 +1,121 @@
+"""The bytes of one cache entry; the layout is drawn in `liverseg.preprocess.cache`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from liverseg.preprocess.arrays import NativeReference, PlaneMap, PreparedCase
+
+SCHEMA_VERSION = 1
+_MAGIC = b"LSPREP\x00\x01"
+_DIGEST_BYTES = 32
+_LENGTH = struct.Struct("<Q")
+# Name, stored type and encoding of every array, in order. The reference mask compresses about fifty times.
+_ARRAYS = (
+    ("image", "<i2", "raw"),
+    ("mask", "|u1", "raw"),
+    ("keep", "|b1", "raw"),
+    ("foreground_hu", "<i8", "zlib"),
+    ("labels", "|u1", "zlib"),
+)
+
+
+class DamagedEntry(Exception):
+    """The bytes are not a complete entry of a known version."""
+
+
+def encode(prepared: PreparedCase) -> Iterable[bytes | memoryview]:
+    """The entry of a prepared case, in parts to be written one after the other. Pseudonyms are left out."""
+    reference = prepared.reference
+    arrays = {"image": prepared.image, "mask": prepared.mask, "keep": prepared.keep}
+    arrays |= {"foreground_hu": prepared.foreground_hu, "labels": reference.labels}
+    specs, bodies = [], []
+    for name, dtype, encoding in _ARRAYS:
+        array = np.ascontiguousarray(arrays[name], dtype)
+        body = zlib.compress(array.tobytes(), 1) if encoding == "zlib" else array.tobytes()
+        specs.append({"name": name, "dtype": dtype, "shape": array.shape, "encoding": encoding, "bytes": len(body)})
+        bodies.append(body)
+    plane = prepared.plane
+    header = {
+        "schema_version": SCHEMA_VERSION,
+        "plane": [plane.native_hw, plane.resized_hw, plane.top, plane.left, plane.size_px],
+        "reference": [reference.shape, reference.spacing_mm, reference.start],
+        "arrays": specs,
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    content = [_LENGTH.pack(len(text)), text, *bodies]
+    digest = hashlib.sha256()
+    for part in content:
+        digest.update(part)
+    return [_MAGIC, digest.digest(), *content]
+
+
+def decode(data: bytes, *, uid: str, patient: str) -> PreparedCase:
+    """The prepared case of an entry's bytes. Raw arrays are views of `data` and read-only.
+
+    Raises:
+        DamagedEntry: another magic or version, a wrong checksum, or lengths that contradict each other.
+    """
+    start = len(_MAGIC) + _DIGEST_BYTES
+    if data[: len(_MAGIC)] != _MAGIC:
+        raise DamagedEntry("not an entry of this version")
+    content = memoryview(data)[start:]
+    if hashlib.sha256(content).digest() != data[len(_MAGIC) : start]:
+        raise DamagedEntry("checksum does not match")
+    try:
+        return _decode(content, uid, patient)
+    except (ValueError, KeyError, TypeError, struct.error, zlib.error) as error:
+        raise DamagedEntry(f"content is inconsistent: {error}") from error
+
+
+def _decode(content: memoryview, uid: str, patient: str) -> PreparedCase:
+    (length,) = _LENGTH.unpack_from(content)
+    position = _LENGTH.size + length
+    header = json.loads(bytes(content[_LENGTH.size : position]))
+    if header["schema_version"] != SCHEMA_VERSION:
+        raise ValueError(f"schema_version {header['schema_version']}")
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for spec, (name, dtype, encoding) in zip(header["arrays"], _ARRAYS, strict=True):
+        if (spec["name"], spec["dtype"], spec["encoding"]) != (name, dtype, encoding):
+            raise ValueError(f"array {spec['name']!r}")
+        body = content[position : position + spec["bytes"]]
+        arrays[name] = _array(body, np.dtype(dtype), tuple(spec["shape"]), encoding)
+        position += spec["bytes"]
+    if position != len(content):
+        raise ValueError("length")
+    native_hw, resized_hw, top, left, size_px = header["plane"]
+    shape, spacing_mm, first = header["reference"]
+    plane = PlaneMap(_pair(native_hw), _pair(resized_hw), top, left, size_px)
+    reference = NativeReference(_three(shape), _three(spacing_mm), _three(first), arrays["labels"])
+    image, mask, keep = arrays["image"], arrays["mask"], arrays["keep"]
+    return PreparedCase(uid, patient, image, mask, keep, plane, reference, arrays["foreground_hu"])
+
+
+def _array(body: memoryview, dtype: np.dtype[Any], shape: tuple[int, ...], encoding: str) -> npt.NDArray[Any]:
+    expected = math.prod(shape) * dtype.itemsize
+    raw: bytes | memoryview = body
+    if encoding == "zlib":
+        unpacker = zlib.decompressobj()
+        raw = unpacker.decompress(body, expected + 1)
+    if len(raw) != expected:
+        raise ValueError(f"{len(raw)} bytes for shape {shape}")
+    return np.frombuffer(raw, dtype).reshape(shape)
+
+
+def _pair(values: list[int]) -> tuple[int, int]:
+    first, second = values
+    return first, second
+
+
+def _three(values: list[Any]) -> tuple[Any, Any, Any]:
+    first, second, third = values
+    return first, second, third

@@ -1,0 +1,89 @@
+"""Titles and number formats of table columns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from results.metrics import is_metric, metric
+from results.text import printable
+
+MISSING = "–"
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell of a frame holds nothing: None, NaN or pandas' NA (told by its name: no pandas here)."""
+    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and math.isnan(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How a column of a table is shown.
+
+    Attributes:
+        name: its name in the frame.
+        title: its head.
+        decimals: digits after the point; None for three significant digits.
+        unit: put behind the title in brackets.
+    """
+
+    name: str
+    title: str
+    decimals: int | None = None
+    unit: str = ""
+
+    @property
+    def head(self) -> str:
+        """Title with unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    def text(self, value: Any) -> str:
+        """One cell. None, NaN and NA are a dash; infinities are words."""
+        if is_missing(value):
+            return MISSING
+        if isinstance(value, bool) or type(value).__name__ == "bool":
+            return "yes" if value else "no"
+        if isinstance(value, float) or type(value).__name__.startswith("float"):
+            return self._number(float(value))
+        return printable(str(value)) or MISSING
+
+    def _number(self, value: float) -> str:
+        if math.isinf(value):
+            return "∞" if value > 0 else "−∞"
+        text = f"{value:.3g}" if self.decimals is None else f"{value:.{self.decimals}f}"
+        return text.replace("-", "−", 1) if text.startswith("-") else text
+
+
+_COLUMNS = {
+    column.name: column
+    for column in (
+        Column("rank", "rank", 0),
+        Column("front", "front", 0),
+        Column("number", "no.", 0),
+        Column("best_epoch", "best epoch", 0),
+        Column("parameters", "parameters", 0),
+        Column("parameters_m", "parameters", 2, "M"),
+        Column("gflops", "GFLOPs", 2),
+        Column("s_per_epoch", "time", 1, "s/epoch"),
+        Column("seconds", "time", 0, "s"),
+        Column("best_trial", "best trial"),
+        Column("peak_memory_mb", "peak memory", 0, "MB"),
+        Column("inference_ms_per_slice", "inference", 1, "ms/slice"),
+        *(Column(name, name, 3) for name in ("mean", "sd", "median", "q1", "q3", "ci_low", "ci_high")),
+        *(Column(name, name.replace("_", " "), 3) for name in ("dice_liver", "dice_tumour")),
+    )
+}
+
+
+def column(name: str) -> Column:
+    """The column of that name; a name that is not known (a parameter) is its own title."""
+    if name in _COLUMNS:
+        return _COLUMNS[name]
+    if name.startswith("average_"):
+        inner = column(name.removeprefix("average_"))
+        return Column(name, f"average {inner.title}", inner.decimals, inner.unit)
+    if is_metric(name):
+        found = metric(name)
+        return Column(name, found.title, found.decimals)
+    return Column(name, printable(name))

@@ -1,0 +1,114 @@
+"""Which trial is better: by one objective, or by Pareto fronts when there are several.
+
+Only finished trials are ranked. A pruned trial was given less than the others; it is listed after them, without a rank.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from results.records import STATES, Objective, Sweep, TrialRecord
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class RankedTrial:
+    """A trial with its place.
+
+    Attributes:
+        rank: from 1; None unless the trial finished with a number for every objective.
+        front: Pareto front from 1 (always 1-based rank groups with one objective); None where `rank` is None.
+    """
+
+    trial: TrialRecord
+    rank: int | None
+    front: int | None
+
+
+def rank_trials(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[RankedTrial]:
+    """All trials, best first.
+
+    Order: finished trials by front, then by the first objective, then by number; finished ones whose objective is
+    NaN; then pruned (best first), running, queued, stopped and failed trials, each by number. Ties go to the lower
+    number.
+    """
+    gains = _gains(trials, objectives)
+    eligible = [i for i, trial in enumerate(trials) if trial.state == "finished" and not np.isnan(gains[i]).any()]
+    fronts = dict(zip(eligible, pareto_fronts(gains[eligible]), strict=True)) if len(objectives) > 1 else {}
+    eligible.sort(key=lambda i: (fronts.get(i, 1), -gains[i, 0], trials[i].number))
+    ranked = [RankedTrial(trials[i], rank, int(fronts.get(i, rank))) for rank, i in enumerate(eligible, 1)]
+    chosen = set(eligible)
+    rest = [i for i in range(len(trials)) if i not in chosen]
+    rest.sort(key=lambda i: (STATES.index(trials[i].state), *_unranked(trials[i], gains[i, 0])))
+    return ranked + [RankedTrial(trials[i], None, None) for i in rest]
+
+
+def _gains(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> Floats:
+    """Objective values, more is better: float `(trials, objectives)`, NaN where there is none or it is infinite."""
+    values = [[objective.gain(trial.metric(objective.metric)) for objective in objectives] for trial in trials]
+    gains = np.array(values, np.float64).reshape(len(trials), len(objectives))
+    gains[~np.isfinite(gains)] = np.nan
+    return gains
+
+
+def _unranked(trial: TrialRecord, gain: float) -> tuple[float, int]:
+    return (-gain if trial.state == "pruned" and not math.isnan(gain) else math.inf, trial.number)
+
+
+def pareto_fronts(gains: Floats) -> npt.NDArray[np.int64]:
+    """Front of each row, from 1.
+
+    Args:
+        gains: float `(n, objectives)`, more is better, no NaN.
+
+    A row is in front 1 when no other row is at least as good everywhere and better somewhere; in front k when that is
+    so after fronts 1 … k−1 are taken away. Equal rows share a front.
+    """
+    fronts = np.zeros(len(gains), np.int64)
+    left = np.arange(len(gains))
+    front = 0
+    while left.size:
+        front += 1
+        best = _non_dominated(gains[left])
+        fronts[left[best]] = front
+        left = left[~best]
+    return fronts
+
+
+def _non_dominated(gains: Floats) -> npt.NDArray[np.bool_]:
+    """Rows that no other row dominates. Each surviving row removes all that it dominates, best sums first."""
+    keep = np.ones(len(gains), bool)
+    for i in np.argsort(-gains.sum(axis=1), kind="stable"):
+        if keep[i]:
+            dominated = (gains <= gains[i]).all(axis=1) & (gains < gains[i]).any(axis=1)
+            keep &= ~dominated
+    return keep
+
+
+def best_trial(sweep: Sweep) -> TrialRecord | None:
+    """The first of the ranking; None when no trial finished with a number. Never a failed or pruned one."""
+    ranked = rank_trials(sweep.trials, sweep.sweep.objectives)
+    return ranked[0].trial if ranked and ranked[0].rank is not None else None
+
+
+def best_by_architecture(
+    trials: Sequence[TrialRecord], objectives: Sequence[Objective], architectures: Sequence[str] = ()
+) -> dict[str, TrialRecord | None]:
+    """The best ranked trial of each architecture, best architecture first; None (last) where none was ranked.
+
+    `architectures` names those that must be in the result even without a trial.
+    """
+    ranked = rank_trials(trials, objectives)
+    found: dict[str, TrialRecord | None] = {}
+    for place in ranked:
+        if place.rank is not None:
+            found.setdefault(place.trial.architecture, place.trial)
+    for name in (*architectures, *(trial.architecture for trial in trials)):
+        found.setdefault(name, None)
+    return found

@@ -1,0 +1,63 @@
+"""Tables as comma-separated files: the numbers in full, under their own names, one file a table.
+
+A cell that a spreadsheet would take for a formula is neutralised by an apostrophe; numbers, negative ones too, are
+left.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Any
+
+import pandas as pd
+
+from results.columns import is_missing
+from results.reports.document import Document
+from results.tables import case_table
+from results.text import printable
+
+_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def cell(value: Any) -> str:
+    """The text of one cell; empty for None, NaN and NA."""
+    if is_missing(value):
+        return ""
+    if isinstance(value, float):
+        return repr(float(value))
+    text = printable(str(value))
+    risky = text.lstrip().startswith(_STARTS) and not _NUMBER.fullmatch(text)
+    return f"'{text}" if risky else text
+
+
+def frame_text(frame: pd.DataFrame) -> str:
+    """A frame as CSV (RFC 4180 quoting, line feeds)."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([cell(str(name)) for name in frame.columns])
+    for row in frame.astype(object).itertuples(index=False, name=None):
+        writer.writerow([cell(value) for value in row])
+    return file.getvalue()
+
+
+def render(document: Document) -> dict[str, str]:
+    """`trials.csv`, `architectures.csv`, `factors.csv`, `patients.csv` and `cases.csv`."""
+    stages = document.architectures
+    architectures = [table.frame.assign(table=table.title) if len(stages) > 1 else table.frame for table in stages]
+    factors = [table.frame.assign(parameter=table.title) for table in document.factors]
+    return {
+        "trials.csv": frame_text(document.trials.frame),
+        "architectures.csv": frame_text(_stack(architectures)),
+        "factors.csv": frame_text(_stack(factors)),
+        "patients.csv": frame_text(document.patients.frame),
+        "cases.csv": frame_text(case_table(document.sweep)),
+    }
+
+
+def _stack(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    if not frames:
+        return pd.DataFrame(columns=["parameter", "value"])
+    return pd.concat([frame.astype(object) for frame in frames], ignore_index=True)

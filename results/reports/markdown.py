@@ -1,0 +1,59 @@
+"""The report as Markdown with pipe tables. Every text from outside is escaped, so that nothing in it becomes markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from results.reports.document import Document
+from results.reports.table import Table
+from results.text import printable
+
+_MARKS = re.compile(r"([\\`*\[\]|~#$!{}()]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+_LEADING = re.compile(r"^(\s*)([-+>=]|\d+[.)])(?=\s|$)")
+
+
+def escape(text: str) -> str:
+    """`text` so that Markdown shows it as it is: no markup, no HTML, no link."""
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _MARKS.sub(r"\\\1", text).replace("://", "&#58;//").replace("www.", "www&#46;")
+    return _LEADING.sub(r"\1\\\2", text)
+
+
+def table_text(heads: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:
+    """A pipe table; numeric columns are aligned right."""
+    rule = ["---:" if right else "---" for right in numeric]
+    lines = [[escape(head) for head in heads], rule, *([escape(text) for text in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _section(table: Table, level: int = 2) -> list[str]:
+    heads, numeric = table.heads, [shown.numeric for shown in table.shown]
+    note = [escape(table.note)] if table.note else []
+    return [f"{'#' * level} {escape(table.title)}", *note, table_text(heads, table.rows, numeric)]
+
+
+def render(document: Document) -> dict[str, str]:
+    """`report.md`."""
+    parts = [f"# {escape(document.title)}", f"*{escape(document.notice)}*", *map(escape, document.summary)]
+    for table in document.architectures:
+        parts += _section(table)
+    parts += _section(document.trials)
+    if document.factors:
+        parts.append("## One factor at a time")
+    for table in document.factors:
+        parts += _section(table, 3)
+    parts += _section(document.patients)
+    parts += _failures(document)
+    parts += ["## Data and run", table_text(("fact", "value"), document.facts, (False, False))]
+    parts += ["## Scores", table_text(("score", "definition"), document.definitions, (False, False))]
+    parts += ["## Versions", table_text(("package", "version"), document.versions, (False, False))]
+    return {"report.md": "\n\n".join(parts) + "\n"}
+
+
+def _failures(document: Document) -> list[str]:
+    if not document.failures:
+        return []
+    rows = [(item.trial, item.architecture, item.kind, item.message, item.advice) for item in document.failures]
+    heads = ("trial", "architecture", "kind", "what happened", "what to do")
+    return ["## Failures", table_text(heads, rows, [False] * len(heads))]

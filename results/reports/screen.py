@@ -1,0 +1,68 @@
+"""The report for a terminal: rich tables, or the same as plain text."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from results.reports.document import Document, Failure
+from results.reports.table import Table
+
+MOST_ROWS = 20
+WIDTH = 160
+
+
+def renderable(document: Document, *, width: int = WIDTH, rows: int | None = MOST_ROWS) -> Group:
+    """What a console prints: architectures, ranked trials, failures, and the summary last, where the eye is.
+
+    Args:
+        document: the report.
+        width: columns of the terminal; tables leave out what does not fit.
+        rows: most rows of the trial table; None for all.
+    """
+    parts: list[RenderableType] = [rich_table(table, width=width) for table in document.architectures]
+    parts.append(rich_table(document.trials, width=width, rows=rows))
+    parts += [_failure(failure) for failure in document.failures[:rows]]
+    parts += [Text("")] if document.failures else []
+    for paragraph in document.summary:
+        parts += [Text(paragraph), Text("")]
+    fingerprint = document.sweep.sweep.split.fingerprint or "not recorded"
+    parts.append(Text(f"Split fingerprint {fingerprint}. {document.notice}", style="dim"))
+    return Group(*parts)
+
+
+def rich_table(table: Table, *, width: int = WIDTH, rows: int | None = None) -> RichTable:
+    """One table of a report for the terminal, with as many of its columns as fit."""
+    shown_rows = table.rows if rows is None else table.rows[:rows]
+    keep, widths = table.fitting(width, rows=rows), table.widths(rows)
+    rich = RichTable(title=Text(table.title, style="bold"), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for i in keep:
+        shown = table.shown[i]
+        head = Text("\n".join(textwrap.wrap(shown.title, max(widths[i], 1), break_long_words=False)))
+        rich.add_column(head, justify="right" if shown.numeric else "left", no_wrap=True, overflow="ellipsis")
+    for number, cells in enumerate(shown_rows):
+        style = "dim italic" if number in table.marked else ("bold" if number == 0 else "")
+        rich.add_row(*[Text(cells[i]) for i in keep], style=style)
+    hidden = len(table.rows) - len(shown_rows)
+    if hidden:
+        rich.caption = Text(f"and {hidden} more in the other formats")
+        rich.caption_justify = "left"
+    return rich
+
+
+def _failure(failure: Failure) -> Text:
+    text = Text(f"{failure.trial} {failure.architecture} failed ({failure.kind}): {failure.message}. ", style="red")
+    return text.append(failure.advice, style="default")
+
+
+def render_text(document: Document, *, width: int = WIDTH) -> str:
+    """The report as plain text of at most `width` columns, without colours."""
+    file = io.StringIO()
+    console = Console(file=file, width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    console.print(renderable(document, width=width, rows=None))
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"

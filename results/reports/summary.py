@@ -1,0 +1,116 @@
+"""A sweep in plain words: who won, by how much, on how many patients, and what that is worth."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from results.metrics import metric
+from results.ranking import best_by_architecture, rank_trials
+from results.records import CaseScore, Sweep, TrialRecord
+from results.statistics import FEWEST, paired_difference
+from results.tables.architectures import failures_text
+from results.text import printable
+
+
+def summary(sweep: Sweep) -> tuple[str, ...]:
+    """Sentences for readers who read nothing else, grouped into paragraphs."""
+    return tuple(paragraph for paragraph in (_progress(sweep), _winner(sweep), _caution(sweep)) if paragraph)
+
+
+def _progress(sweep: Sweep) -> str:
+    states = Counter(trial.state for trial in sweep.trials)
+    ended = states["finished"] + states["pruned"] + states["failed"]
+    text = (
+        f"{ended} of {sweep.sweep.trials} trials have ended: {states['finished']} finished, {states['pruned']} pruned"
+    )
+    failures = failures_text(sweep.trials)
+    text += f", {states['failed']} failed ({printable(failures)})." if failures else ", none failed."
+    waiting = len(sweep.trials) - ended
+    if sweep.sweep.closed == "finished":
+        return text
+    state = {"interrupted": "was interrupted", "failed": "ended with an error"}.get(sweep.sweep.closed, "is not closed")
+    return f"{text} The sweep {state}" + (f" with {waiting} trials unfinished." if waiting else ".")
+
+
+def _winner(sweep: Sweep) -> str:
+    found = best_by_architecture(sweep.trials, sweep.sweep.objectives)
+    ranked = [best for best in found.values() if best is not None]
+    if not ranked:
+        return "No trial finished with a score, so nothing can be ranked."
+    first = ranked[0]
+    words = [f"{printable(first.architecture)} is best on these validation patients: {_score(sweep, first)}."]
+    if len(sweep.sweep.objectives) > 1:
+        words.append(_front(sweep))
+    elif len(ranked) > 1:
+        words.append(_margin(sweep, first, ranked[1]))
+    else:
+        words.append("No other architecture has a finished trial to compare it with.")
+    return " ".join(words)
+
+
+def _score(sweep: Sweep, trial: TrialRecord) -> str:
+    objective = sweep.sweep.objective.metric
+    parts = [f"{label} {trial.metric(f'dice_{label}_mean'):.3f}" for label in _known(sweep, trial)]
+    text = f"its trial {trial.uid} reached a {metric(objective).title} of {trial.metric(objective):.3f}"
+    return text + (f" (Dice {', '.join(parts)})" if parts else "")
+
+
+def _known(sweep: Sweep, trial: TrialRecord) -> list[str]:
+    return [label for label in sweep.sweep.labels if math.isfinite(trial.metric(f"dice_{label}_mean"))]
+
+
+def _front(sweep: Sweep) -> str:
+    ranked = rank_trials(sweep.trials, sweep.sweep.objectives)
+    front = sum(place.front == 1 for place in ranked)
+    names = " and ".join(metric(objective.metric).title for objective in sweep.sweep.objectives)
+    share = "1 trial is" if front == 1 else f"{front} trials are"
+    return f"There are several objectives ({names}): {share} on the Pareto front, beaten by none in every respect."
+
+
+def _margin(sweep: Sweep, first: TrialRecord, second: TrialRecord) -> str:
+    objective = sweep.sweep.objective
+    lead = abs(first.metric(objective.metric) - second.metric(objective.metric))
+    name = printable(second.architecture)
+    text = f"That is {lead:.3f} better than the best trial of the next architecture, {name}."
+    patients = _patients(first)
+    other = _patients(second)
+    shared = sorted(patients.keys() & other.keys())
+    if len(shared) < 2:
+        return f"{text} With fewer than two patients scored there is no telling whether the difference would hold."
+    difference = paired_difference([patients[key] for key in shared], [other[key] for key in shared])
+    text += f" Over {difference.n} patients the mean difference in Dice is {_signed(difference.mean)}"
+    text += f" (95 % bootstrap interval {_signed(difference.ci_low)} to {_signed(difference.ci_high)})."
+    if difference.underpowered:
+        return f"{text} With fewer than {FEWEST} patients this comparison is underpowered: no conclusion can be drawn."
+    if difference.ci_low <= 0 <= difference.ci_high:
+        return f"{text} The interval contains 0: the two cannot be told apart on these patients."
+    return text
+
+
+def _patients(trial: TrialRecord) -> dict[str, float]:
+    """Dice by patient, mean over labels and cases that have one."""
+    cases: dict[str, list[CaseScore]] = {}
+    for case in trial.cases:
+        cases.setdefault(case.patient, []).append(case)
+    values = {
+        patient: [dice for case in found for dice in (case.dice_liver, case.dice_tumour) if math.isfinite(dice)]
+        for patient, found in cases.items()
+    }
+    return {patient: math.fsum(found) / len(found) if found else math.nan for patient, found in values.items()}
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _caution(sweep: Sweep) -> str:
+    finished = sum(trial.state == "finished" for trial in sweep.trials)
+    if not finished:
+        return ""
+    text = f"These are validation scores, and the best of {finished} is optimistic: it was chosen on the patients "
+    text += "that scored it."
+    held = len(sweep.sweep.split.test)
+    if held:
+        text += f" {held} test patient{'s are' if held > 1 else ' is'} held back and played no part."
+    return text

@@ -1,0 +1,117 @@
+"""Where a sweep's results lie on disk, and which sweeps there are."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from results.errors import ResultsError
+from results.fold import fold
+from results.ledger import read_events
+from results.lock import is_locked
+from results.pictures import Pictures, read_pictures
+from results.ranking import best_trial
+from results.records import Sweep
+
+LEDGER = "ledger.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFolder:
+    """The folder of one sweep. Reading it changes nothing."""
+
+    path: Path
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger."""
+        return self.path / LEDGER
+
+    @property
+    def lock(self) -> Path:
+        """The lock of the driver."""
+        return self.path / "lock"
+
+    @property
+    def report(self) -> Path:
+        """The folder of the reports."""
+        return self.path / "report"
+
+    def trial(self, uid: str) -> Path:
+        """The folder of a trial."""
+        return self.path / "trials" / uid
+
+    def read(self) -> Sweep:
+        """The sweep as its ledger tells it; raises `LedgerError`."""
+        return fold(read_events(self.ledger))
+
+    def pictures(self, uid: str) -> Pictures | None:
+        """The pictures of a trial, if it left any."""
+        return read_pictures(self.trial(uid) / "pictures.npz")
+
+
+@dataclass(frozen=True, slots=True)
+class SweepListing:
+    """One line about a sweep.
+
+    Attributes:
+        state: `running` (a driver holds the lock), `finished`, `interrupted`, `failed` (as it was closed; `interrupted`
+            also when nobody closed it), or `unreadable`.
+        ended: trials that have an end state.
+        failed: how many of them failed.
+        best: value of the first objective of the best trial; NaN when there is none.
+        best_trial, best_architecture: of that trial; empty when there is none.
+        started: UTC, ISO 8601; empty when unreadable.
+        problem: why the ledger cannot be read; empty when it can.
+    """
+
+    name: str
+    path: Path
+    state: str
+    ended: int = 0
+    trials: int = 0
+    failed: int = 0
+    objective: str = ""
+    best: float = math.nan
+    best_trial: str = ""
+    best_architecture: str = ""
+    started: str = ""
+    problem: str = ""
+
+
+def list_sweeps(root: Path) -> tuple[SweepListing, ...]:
+    """Every folder directly below `root` that holds a ledger, newest first. No folder at all is no sweeps.
+
+    A sweep whose ledger is damaged is listed as `unreadable` with the reason; it does not hide the others.
+    """
+    if not root.is_dir():
+        return ()
+    listings = [_listing(folder) for folder in sorted(root.iterdir()) if (folder / LEDGER).is_file()]
+    return tuple(sorted(listings, key=lambda listing: listing.started, reverse=True))
+
+
+def _listing(path: Path) -> SweepListing:
+    folder = SweepFolder(path)
+    running = is_locked(folder.lock)
+    try:
+        sweep = folder.read()
+    except ResultsError as error:
+        return SweepListing(path.name, path, "running" if running else "unreadable", problem=str(error))
+    states = Counter(trial.state for trial in sweep.trials)
+    best = best_trial(sweep)
+    objective = sweep.sweep.objective.metric
+    return SweepListing(
+        name=path.name,
+        path=path,
+        state="running" if running else sweep.sweep.closed or "interrupted",
+        ended=sum(states[state] for state in ("finished", "pruned", "failed")),
+        trials=sweep.sweep.trials,
+        failed=states["failed"],
+        objective=objective,
+        best=best.metric(objective) if best else math.nan,
+        best_trial=best.uid if best else "",
+        best_architecture=best.architecture if best else "",
+        started=sweep.sweep.started,
+    )

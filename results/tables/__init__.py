@@ -1,0 +1,16 @@
+"""Tables of a sweep as pandas frames, one row a trial, an architecture, a value of a parameter, or a patient figure."""
+
+from results.tables.architectures import BASELINE, architecture_table
+from results.tables.factors import factor_table, swept_parameters
+from results.tables.patients import case_table, patient_table
+from results.tables.trials import trial_table
+
+__all__ = [
+    "BASELINE",
+    "architecture_table",
+    "case_table",
+    "factor_table",
+    "patient_table",
+    "swept_parameters",
+    "trial_table",
+]

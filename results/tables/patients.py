@@ -1,0 +1,61 @@
+"""Scores between patients: the best trial of each architecture, summed up and case by case."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from results.ranking import best_by_architecture
+from results.records import CaseScore, Sweep, TrialRecord
+from results.statistics import Summary, summarise
+
+_SCORES = {"liver": "dice_liver", "tumour": "dice_tumour"}
+
+
+def patient_dice(trial: TrialRecord, label: str) -> dict[str, float]:
+    """Dice of a label by patient (mean over the patient's cases with a number; NaN when no case has one)."""
+    found: dict[str, list[float]] = {}
+    for case in trial.cases:
+        value = getattr(case, _SCORES[label])
+        found.setdefault(case.patient, []).extend([] if value != value else [value])
+    return {patient: sum(values) / len(values) if values else float("nan") for patient, values in found.items()}
+
+
+def patient_table(sweep: Sweep) -> pd.DataFrame:
+    """One row an architecture (its best trial) and label.
+
+    Columns: `architecture`, `label`, `n` (patients with a number), `missing`, `mean`, `sd`, `median`, `q1`, `q3`,
+    `ci_low`, `ci_high` (bootstrap over patients, the same resamples for every architecture), `underpowered`.
+    """
+    rows = [
+        _row(best, label) for best in _best(sweep) for label in sweep.sweep.labels if label in _SCORES and best.cases
+    ]
+    return pd.DataFrame(rows, columns=["architecture", "label", *Summary.__slots__, "underpowered"])
+
+
+def _row(best: TrialRecord, label: str) -> dict[str, Any]:
+    dice = patient_dice(best, label)
+    summary = summarise([dice[patient] for patient in sorted(dice)])
+    return (
+        {"architecture": best.architecture, "label": label} | asdict(summary) | {"underpowered": summary.underpowered}
+    )
+
+
+def _best(sweep: Sweep) -> list[TrialRecord]:
+    found = best_by_architecture(sweep.trials, sweep.sweep.objectives)
+    return [best for best in found.values() if best is not None]
+
+
+def case_table(sweep: Sweep) -> pd.DataFrame:
+    """One row a validation case of the best trial of each architecture.
+
+    Columns: `architecture`, `trial`, `case`, `patient`, `dice_liver`, `dice_tumour`, `has_tumour`.
+    """
+    rows = [
+        {"architecture": best.architecture, "trial": best.uid} | case._asdict()
+        for best in _best(sweep)
+        for case in best.cases
+    ]
+    return pd.DataFrame(rows, columns=["architecture", "trial", *CaseScore._fields])

@@ -1,0 +1,44 @@
+"""The tree of commands. Each lives in a file of its own; this one only joins them."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import typer
+
+from sweeps.cli import architectures, data, plan, run, show, spec
+
+app = typer.Typer(
+    name="liversweep",
+    help=(
+        "Compare liver CT segmentation networks: from a folder of scans and a short YAML file to a ranked, statistically "
+        "sound table.\n\nStart with: liversweep run quickstart"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"liversweep {version('liversweep')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """See the help of the application."""
+
+
+app.command("run")(run.run)
+app.command("plan")(plan.plan)
+app.command("list")(show.list_sweeps)
+app.command("show")(show.show)
+app.command("report")(show.report)
+app.command("architectures")(architectures.architectures)
+app.add_typer(data.app, name="data")
+app.add_typer(spec.app, name="spec")

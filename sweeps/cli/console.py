@@ -1,0 +1,81 @@
+"""How commands speak: data on stdout, everything else on stderr, one JSON document on request."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from sweeps.cli import EXIT_FAILURE, EXIT_USAGE
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_Item = TypeVar("_Item")
+
+
+def fail(error: Exception) -> NoReturn:
+    """Print a known error as a message and exit with its code; an unknown one is a bug and keeps its traceback."""
+    from cluster.errors import ClusterError
+    from liverseg.errors import ConfigError, DataError, LiversegError
+    from results.errors import ResultsError
+    from sweeps.errors import SweepError
+
+    if isinstance(error, SweepError):
+        code = error.exit_code
+    elif isinstance(error, (ConfigError, DataError)):
+        code = EXIT_USAGE
+    elif isinstance(error, (LiversegError, ResultsError, ClusterError, OSError)):
+        code = EXIT_FAILURE
+    else:
+        raise error
+    sys.stderr.write(f"error: {error}\n")
+    sys.exit(code)
+
+
+def write_text(text: str) -> None:
+    """Data for the user, on stdout."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def write_json(document: Any) -> None:
+    """One JSON document on stdout; the caller has replaced NaN."""
+    write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def note(text: str) -> None:
+    """One line about what goes on, on stderr."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def stderr_console() -> Console:
+    """Rich on stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def print_tables(renderables: Iterable[Any]) -> None:
+    """Rich tables on stdout: as wide as the terminal, or as wide as they need where there is none."""
+    from rich.console import Console
+
+    console = Console(file=sys.stdout)
+    if not console.is_terminal:
+        console = Console(file=sys.stdout, width=200)
+    for renderable in renderables:
+        console.print(renderable)
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Any]:
+    """A progress bar on a terminal's stderr, silent elsewhere. Yields a function to call after each item."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = stderr_console()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda *_: bar.advance(task)

@@ -1,0 +1,24 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SpecArgument = Annotated[
+    str, typer.Argument(metavar="SPEC", help="A YAML file, or a ready-made spec: quickstart, study.", show_default=False)
+]
+SetOption = Annotated[
+    list[str],
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a value of the spec, e.g. --set search.trials=10. Repeatable."
+    ),
+]
+RootOption = Annotated[Path, typer.Option("--runs", help="Folder that holds the sweeps.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+NameArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME]", help="A sweep's name or folder; the newest when left out.", show_default=False),
+]

@@ -1,0 +1,67 @@
+"""`liversweep plan`: what a sweep would do and cost, without training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sweeps.cli.console import note, print_tables, progress, write_json
+from sweeps.cli.options import JsonOption, SetOption, SpecArgument
+
+
+def plan(spec: SpecArgument, overrides: SetOption = [], as_json: JsonOption = False) -> None:  # noqa: B006
+    """Show trials, parameters, memory and time of a sweep, from one real step an architecture. Nothing is trained."""
+    from cluster.local import usable_cpus
+    from sweeps.cohort import list_files, load_cohort
+    from sweeps.estimate import estimate
+    from sweeps.run import store_bytes
+    from sweeps.space import Space
+    from sweeps.spec import load_spec
+
+    loaded = load_spec(spec, overrides)
+    for warning in loaded.warnings:
+        note(f"warning: {warning}")
+    with progress("checking scans", len(list_files(loaded.spec)[0])) as advance:
+        cohort = load_cohort(loaded.spec, threads=usable_cpus(), on_case=advance)
+    names = Space.from_spec(loaded.spec).architectures
+    with progress("measuring one step of each architecture", len(names)) as advance:
+        found = estimate(loaded.spec, cohort, store_bytes(loaded.spec, cohort), advance)
+    if as_json:
+        write_json(found.as_dict())
+        return
+    print_tables([_table(found), *_lines(found, cohort)])
+
+
+def _table(found: Any) -> Any:
+    from rich.table import Table
+
+    from sweeps.live import duration
+
+    table = Table(title=f"{found.name}: {found.trials} trials, {found.slots} at a time", title_justify="left")
+    table.add_column("architecture")
+    for name in ("trials", "parameters", "GFLOPs a slice", "time a trial", "memory a trial"):
+        table.add_column(name, justify="right")
+    for row in found.architectures:
+        time = row.problem or duration(row.seconds_per_trial)
+        memory = "–" if row.memory_mb is None else f"{row.memory_mb / 1000:.1f} GB"
+        table.add_row(row.name, str(row.trials), _span(*row.parameters, "{:,}"), _span(*row.gflops, "{:.2f}"), time, memory)
+    return table
+
+
+def _lines(found: Any, cohort: Any) -> list[str]:
+    from sweeps.live import duration
+
+    split = cohort.split
+    parts = ", ".join(f"{part} {len(getattr(split, part))} patients / {count} slices" for part, count in found.slices.items())
+    stages = " → ".join(f"{name} ({trials})" for name, trials in found.stages)
+    time = "unknown" if found.seconds is None else f"about {duration(found.seconds)} if no trial is stopped early"
+    return [
+        f"stages: {stages}",
+        f"split {split.fingerprint}: {parts}",
+        f"prepared data in the object store: at most {found.store_bytes / 1e6:,.0f} MB, shared by all trials",
+        f"checkpoints on disk: at most {found.checkpoint_bytes / 1e6:,.0f} MB",
+        f"time: {time}",
+    ]
+
+
+def _span(low: float, high: float, form: str) -> str:
+    return form.format(high) if low == high else f"{form.format(low)} … {form.format(high)}"

@@ -1,0 +1,95 @@
+"""`liversweep run`: from a spec to a ranked table and a report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sweeps.cli import EXIT_FAILED_TRIALS, EXIT_INTERRUPTED
+from sweeps.cli.console import note, print_tables, progress, stderr_console, write_json
+from sweeps.cli.options import JsonOption, RootOption, SetOption, SpecArgument
+
+if TYPE_CHECKING:
+    from sweeps.driver import View
+
+
+class TerminalReporter:
+    """Tells on stderr what a sweep does: bars and a live table on a terminal, lines elsewhere."""
+
+    def __init__(self, plain: bool) -> None:
+        self._plain = plain
+
+    def note(self, text: str) -> None:
+        """One line."""
+        note(text)
+
+    def steps(self, label: str, total: int) -> AbstractContextManager[Callable[..., None]]:
+        """A progress bar."""
+        return progress(label, total)
+
+    @contextmanager
+    def trials(self, total: int, epochs: int, architectures: tuple[str, ...]) -> Iterator[View]:
+        """The live table, or a line a trial."""
+        from sweeps.live import Progress, make_view
+
+        with make_view(Progress(total, epochs, architectures), stderr_console(), plain=self._plain) as view:
+            yield view
+
+
+def run(
+    spec: SpecArgument,
+    overrides: SetOption = [],  # noqa: B006
+    name: Annotated[str | None, typer.Option(help="Name of the sweep; the spec's own when left out.")] = None,
+    new_name: Annotated[bool, typer.Option("--new-name", help="Add a number to a name that is taken.")] = False,
+    runs: RootOption = Path("runs"),
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live table.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a sweep: check and prepare the scans, train every trial, rank them, write the report.
+
+    Ends with exit code 0, or 3 when some trials failed. Results are kept in runs/NAME.
+    """
+    from sweeps.folder import SweepFolder, free_name
+    from sweeps.spec import load_spec
+
+    loaded = load_spec(spec, overrides)
+    for warning in loaded.warnings:
+        note(f"warning: {warning}")
+    wanted = name or loaded.spec.name
+    folder = SweepFolder.named(free_name(wanted, runs) if new_name else wanted, runs)
+    from sweeps.run import run_sweep
+
+    outcome = run_sweep(loaded, folder, TerminalReporter(plain))
+    _show(folder.path, as_json)
+    if outcome.interrupted:
+        note(f"interrupted; what is finished is kept in {folder.path}")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if outcome.failures:
+        note(f"{outcome.failures} trials failed; see: liversweep show {folder.name}")
+        raise typer.Exit(EXIT_FAILED_TRIALS)
+
+
+def _show(path: Path, as_json: bool) -> None:
+    """The ranked tables on stdout, the reports on disk."""
+    from results.reports import write_reports
+
+    written = write_reports(path)
+    if as_json:
+        from results.reports import json_document
+
+        write_json(json_document(path))
+    else:
+        from results.reports import screen_tables
+
+        print_tables(screen_tables(path))
+    sys.stdout.flush()
+    for report in written:
+        note(f"wrote {report}")
+
+
+__all__: list[Any] = ["TerminalReporter", "run"]

@@ -1,0 +1,99 @@
+"""`liversweep list`, `show` and `report`: what sweeps there are and what came of them, from their ledgers alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sweeps.cli.console import note, print_tables, write_json, write_text
+from sweeps.cli.options import JsonOption, NameArgument, RootOption
+
+
+def list_sweeps(runs: RootOption = Path("runs"), as_json: JsonOption = False) -> None:
+    """List the sweeps, newest first, with their state and best trial."""
+    from results.sweep_folder import list_sweeps as listings
+
+    found = listings(runs)
+    if as_json:
+        from dataclasses import asdict
+
+        from sweeps.trial_files import finite
+
+        write_json({"schema_version": 1, "sweeps": [finite({**asdict(item), "path": str(item.path)}) for item in found]})
+        return
+    if not found:
+        note(f"no sweep in {runs} yet; start one with: liversweep run quickstart")
+        return
+    print_tables([_listing(found)])
+
+
+def show(
+    name: NameArgument = None,
+    trial: Annotated[str | None, typer.Option(help="Show one trial whole.")] = None,
+    runs: RootOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Show a sweep's ranked tables, or one trial with its parameters, scores and log file."""
+    folder = _folder(name, runs)
+    if trial is not None:
+        _show_trial(folder, trial)
+    elif as_json:
+        from results.reports import json_document
+
+        write_json(json_document(folder.path))
+    else:
+        from results.reports import screen_tables
+
+        print_tables(screen_tables(folder.path))
+
+
+def report(
+    name: NameArgument = None,
+    formats: Annotated[list[str], typer.Option("--format", help="html, markdown, csv, json; all when left out.")] = [],  # noqa: B006
+    runs: RootOption = Path("runs"),
+) -> None:
+    """Write a sweep's report again from its ledger: runs/NAME/report."""
+    from results.reports import write_reports
+
+    for path in write_reports(_folder(name, runs).path, formats or None):
+        write_text(str(path))
+
+
+def _folder(name: str | None, runs: Path) -> Any:
+    from sweeps.folder import SweepFolder
+
+    return SweepFolder.newest(runs) if name is None else SweepFolder.existing(name, runs)
+
+
+def _show_trial(folder: Any, uid: str) -> None:
+    """One trial as a JSON document: for people it is short enough, for programs it is complete."""
+    from dataclasses import asdict
+
+    from sweeps.errors import UsageError
+    from sweeps.trial_files import finite
+
+    sweep = folder.read()
+    found = [item for item in sweep.trials if item.uid == uid or item.uid.split("-")[0] == uid]
+    if not found:
+        known = ", ".join(item.uid for item in sweep.trials[:20])
+        raise UsageError("no such trial", where=folder.name, got=uid, allowed=known)
+    document = asdict(found[0])
+    document.pop("history_json")
+    document["history"] = found[0].history
+    document["log"] = str(folder.trial(found[0].uid) / "log.txt")
+    write_json({"schema_version": 1, **finite(document)})
+
+
+def _listing(found: Any) -> Any:
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("sweep", "state", "trials", "failed", "best", "architecture", "trial", "started"):
+        table.add_column(heading, justify="right" if heading in ("trials", "failed", "best") else "left")
+    for item in found:
+        best = f"{item.objective} {item.best:.3f}" if item.best_trial else "–"
+        counts = (f"{item.ended}/{item.trials}", str(item.failed or "–"))
+        table.add_row(item.name, item.problem or item.state, *counts, best, item.best_architecture, item.best_trial, item.started[:16])
+    return table

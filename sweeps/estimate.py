@@ -1,0 +1,177 @@
+"""What a sweep would cost, without training: counts from the spec, one real step an architecture, arithmetic for the rest."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from cluster.local import usable_cpus
+from liverseg.config import PARAMETERS
+from liverseg.models import describe
+from sweeps.space import Space, split_parameters, trials_of
+from sweeps.spec import Spec, stages_of
+
+if TYPE_CHECKING:
+    from sweeps.cohort import Cohort
+    from sweeps.spec.dimension import Dimension
+
+PROBE_BATCH = 4
+PROBE_TIMEOUT_S = 600
+# Two live packs are never needed at once, but the single cases lie beside the packs while these are made.
+COMBINATIONS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureEstimate:
+    """One architecture's share of a sweep.
+
+    Attributes:
+        trials: how many it gets; a joint search shares them evenly here.
+        parameters: fewest and most weights in the space.
+        gflops: least and most, forward pass of one slice.
+        seconds_per_trial: of a trial that is never stopped early, the mean over the space.
+        memory_mb: resident memory of a worker at the largest setting, extrapolated from the measured step.
+        problem: why it could not be measured; empty otherwise.
+    """
+
+    name: str
+    trials: int
+    parameters: tuple[int, int]
+    gflops: tuple[float, float]
+    seconds_per_trial: float | None
+    memory_mb: float | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a sweep would cost."""
+
+    name: str
+    trials: int
+    slots: int
+    stages: tuple[tuple[str, int], ...]
+    slices: Mapping[str, int]
+    store_bytes: int
+    seconds: float | None
+    checkpoint_bytes: int
+    architectures: tuple[ArchitectureEstimate, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able, with `schema_version`."""
+        return {"schema_version": 1, **asdict(self)}
+
+
+def estimate(
+    spec: Spec, cohort: Cohort, store_bytes: int, on_architecture: Callable[[], None] = lambda: None
+) -> Estimate:
+    """Measure one step of each architecture and work out the rest.
+
+    Args:
+        spec: a loaded spec.
+        cohort: its checked scans.
+        store_bytes: what the packs take in the object store.
+        on_architecture: called after each measurement.
+    """
+    slots = max(1, (spec.cluster.cpus or usable_cpus()) // spec.trial.cpus)
+    spaces = [(stage, Space.from_spec(spec, stage.name)) for stage in stages_of(spec)]
+    counts: dict[str, int] = {}
+    for stage, space in spaces:
+        # Which architecture a later stage runs is not known before; the even share is the fair guess.
+        for index, name in enumerate(space.architectures):
+            trials, parts = trials_of(spec, stage.name), len(space.architectures)
+            counts[name] = counts.get(name, 0) + trials // parts + (index < trials % parts)
+    slices = {part: cohort.slices(part) for part in ("train", "validation", "test")}
+    rows = []
+    for name, trials in counts.items():
+        rows.append(_architecture(spec, spaces[0][1], name, trials, slices))
+        on_architecture()
+    known = [row.seconds_per_trial * row.trials for row in rows if row.seconds_per_trial is not None]
+    return Estimate(
+        name=spec.name,
+        trials=sum(counts.values()),
+        slots=slots,
+        stages=tuple((stage.name, trials_of(spec, stage.name)) for stage, _ in spaces),
+        slices=slices,
+        store_bytes=store_bytes,
+        seconds=sum(known) / slots if len(known) == len(rows) else None,
+        checkpoint_bytes=sum(row.trials * row.parameters[1] * 4 for row in rows),
+        architectures=tuple(rows),
+    )
+
+
+def _architecture(spec: Spec, space: Space, name: str, trials: int, slices: Mapping[str, int]) -> ArchitectureEstimate:
+    settings = list(itertools.islice(_settings(space.dimensions(name)), COMBINATIONS))
+    facts = [_facts(spec, name, setting) for setting in settings]
+    parameters = (min(fact[0] for fact in facts), max(fact[0] for fact in facts))
+    gflops = (min(fact[1] for fact in facts), max(fact[1] for fact in facts))
+    largest = max(range(len(settings)), key=lambda index: (facts[index][1], _batch(settings[index])))
+    answer = _probe(spec, name, settings[largest])
+    if "error" in answer:
+        return ArchitectureEstimate(name, trials, parameters, gflops, None, None, str(answer["error"]))
+    per_slice = [gflop / facts[largest][1] for _, gflop in facts]
+    forward_backward = answer["step_s"] / PROBE_BATCH * slices["train"]
+    validation = answer["predict_s"] / PROBE_BATCH * slices["validation"]
+    epoch = (forward_backward + validation) * fmean(per_slice)
+    activations = max(0.0, answer["peak_memory_mb"] - answer["base_memory_mb"])
+    memory = answer["base_memory_mb"] + activations * max(1.0, _batch(settings[largest]) / PROBE_BATCH)
+    return ArchitectureEstimate(
+        name, trials, parameters, gflops, answer["start_s"] + epoch * spec.train.epochs, memory
+    )
+
+
+def _settings(dimensions: tuple[Dimension, ...]) -> Any:
+    """Every combination of the values that change the cost; a range is stood for by its two ends."""
+    costly = [item for item in dimensions if item.name not in PARAMETERS or item.name in ("size", "batch_size", "mixed_precision")]
+    values = [item.choices if item.kind == "categorical" else item.bounds for item in costly]
+    for combination in itertools.product(*values):
+        yield {item.name: _typed(item, value) for item, value in zip(costly, combination, strict=True)}
+
+
+def _typed(dimension: Dimension, value: Any) -> Any:
+    return int(value) if dimension.kind == "int" else value
+
+
+def _batch(setting: Mapping[str, Any]) -> int:
+    return int(setting.get("batch_size", PARAMETERS["batch_size"].default))
+
+
+def _facts(spec: Spec, name: str, setting: Mapping[str, Any]) -> tuple[int, float]:
+    options, parameters = split_parameters(name, setting)
+    size = parameters.get("size", PARAMETERS["size"].default)
+    facts = describe(name, size_px=size, options=options, classes=1 + len(spec.data.labels))
+    return facts.parameters, facts.gflops
+
+
+def _probe(spec: Spec, name: str, setting: Mapping[str, Any]) -> dict[str, Any]:
+    """One real step in a fresh process, so that its memory is that network's alone."""
+    options, parameters = split_parameters(name, setting)
+    request = {
+        "architecture": name,
+        "options": options,
+        "parameters": {**parameters, "batch_size": PROBE_BATCH},
+        "labels": list(spec.data.labels),
+        "threads": spec.trial.cpus,
+    }
+    hidden = {} if spec.trial.gpus else {"CUDA_VISIBLE_DEVICES": "-1"}
+    process = subprocess.run(
+        [sys.executable, "-m", "liverseg.training.probe"],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        timeout=PROBE_TIMEOUT_S,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **hidden},
+        check=False,
+    )
+    if process.returncode:
+        last = process.stderr.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
+        return {"error": f"the step did not run: {last[0]}"}
+    answer: dict[str, Any] = json.loads(process.stdout.strip().splitlines()[-1])
+    return answer

@@ -1,0 +1,36 @@
+"""A loaded spec in a few lines of words."""
+
+from __future__ import annotations
+
+from sweeps.space import Space, trials_of
+from sweeps.spec.catalogue import METRICS
+from sweeps.spec.model import Spec
+from sweeps.spec.stages import Stage, stages_of
+
+
+def summary_lines(spec: Spec) -> tuple[str, ...]:
+    """What a sweep will do, one fact a line: scans, stages with their spaces, training, limits."""
+    data, train, trial = spec.data, spec.train, spec.trial
+    split = f"test {data.split.test:g}, validation {data.split.validation:g}, seed {data.split.seed}"
+    objective = ", ".join(f"{name} ({METRICS[name][:3]}.)" for name in spec.search.objective)
+    sizes = ", ".join(str(size) for size in spec.prepare.size or ())
+    lines = [
+        f"scans      {data.root} (layout {data.layout}; labels {', '.join(data.labels)})",
+        f"split      {split}, by patient",
+        f"prepare    size {sizes}; training slices {spec.prepare.slices}; fit {spec.prepare.fit}",
+        f"objective  {objective}; scheduler {spec.search.scheduler.kind}",
+    ]
+    for stage in stages_of(spec):
+        lines += _stage_lines(spec, stage)
+    limits = f"{trial.cpus} CPU, {trial.gpus:g} GPU"
+    deadline = "no deadline" if trial.deadline_s is None else f"deadline {trial.deadline_s:g} s"
+    lines.append(f"trial      {train.epochs} epochs, seed {train.seed}; {limits}, {deadline}")
+    return tuple(lines)
+
+
+def _stage_lines(spec: Spec, stage: Stage) -> list[str]:
+    space = Space.from_spec(spec, stage.name)
+    trials = trials_of(spec, stage.name)
+    names = ", ".join(choice.name for choice in stage.architectures) or "the best of the stage before"
+    lines = [f"{stage.name:<10} {trials} trials, sampler {stage.sampler}: {names}"]
+    return [*lines, *(f"  {key}: {words}" for key, words in space.describe(sampled_only=True).items())]
