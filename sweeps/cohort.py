@@ -39,7 +39,7 @@ class Cohort:
 
     def slices(self, name: str) -> int:
         """Axial slices of a part, before any is left out."""
-        return sum(axial_slices(case) for case in self.part(name))
+        return sum(case.slices for case in self.part(name))
 
     @property
     def fingerprint(self) -> str:
@@ -53,7 +53,7 @@ class Cohort:
         """What the ledger keeps of the data: pseudonyms and counts only."""
         return {
             "cases": len(self.cases),
-            "slices": sum(axial_slices(case) for case in self.cases),
+            "slices": sum(case.slices for case in self.cases),
             "tumour_free": sum(2 not in case.labels for case in self.cases),
             "skipped": [f"{item.rule}: {item.summary}" for item in self.skipped],
         }
@@ -64,13 +64,6 @@ class Cohort:
             case.uid: {"name": case.name, "patient": case.patient, "image": str(case.files.image), "mask": str(case.files.mask)}
             for case in self.cases
         }
-
-
-def axial_slices(case: Case) -> int:
-    """Number of slices along the patient's long axis."""
-    letters = case.header.orientation
-    axis = next(index for index, letter in enumerate(letters) if letter in "SI")
-    return int(case.header.shape[axis])
 
 
 def list_files(spec: Spec) -> tuple[list[CaseFiles], list[Problem]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.local import usable_cpus
 from liverseg.config import PARAMETERS
 from liverseg.models import describe
-from sweeps.space import Space, split_parameters, trials_of
+from sweeps.spec.space import Space, split_parameters, trials_of
 from sweeps.spec import Spec, stages_of
 
 if TYPE_CHECKING:

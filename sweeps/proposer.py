@@ -18,7 +18,7 @@ from sweeps.sampler import build_pruner, build_sampler, derived_seed
 if TYPE_CHECKING:
     import optuna
 
-    from sweeps.space import Dimension, Space
+    from sweeps.spec.space import Dimension, Space
 
 JOINT = "joint"
 
@@ -44,7 +44,7 @@ class SearchPlan:
         stage: name of the stage.
         trials: how many trials the stage has.
         per_architecture: `equal` (trials), `equal_updates` or `joint`.
-        sampler: a name of `SAMPLERS`.
+        sampler: a name of `sweeps.spec.catalogue.SAMPLERS`.
         scheduler: resolved mapping with `kind`.
         directions: `maximize` or `minimize`, one an objective.
         epochs: epochs of a full trial.

@@ -24,7 +24,7 @@ from sweeps.folder import SweepFolder
 from sweeps.prepare import Prepared, cache_root, prepare_on_ray
 from sweeps.proposer import Proposer, SearchPlan
 from sweeps.sampler import derived_seed
-from sweeps.space import Space, space_hash, trials_of
+from sweeps.spec.space import Space, space_hash, trials_of
 from sweeps.spec import LoadedSpec, Spec, spec_hash, stages_of
 from sweeps.trial_files import finite
 
@@ -252,7 +252,7 @@ def _search(
 def _setting(spec: Spec, folder: SweepFolder, prepared: Prepared, slots: Slots) -> TrialSetting:
     import ray
 
-    from liverseg.inference import choose_pictures
+    from liverseg.inference.pictures import choose_pictures
     from sweeps.trial import TrialSetting
 
     # The native masks decide which slices are drawn, so that the choice is the same at every size.

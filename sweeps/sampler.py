@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
-SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp", "nsga2", "qmc")
-SCHEDULERS = ("asha", "median", "hyperband", "none")
-
 
 def derived_seed(seed: int, *words: str) -> int:
     """A seed below 2**31 for one purpose, from the sweep's seed and words that name the purpose."""
@@ -30,7 +27,7 @@ def build_sampler(name: str, *, seed: int, trials: int) -> BaseSampler:
     """The Optuna sampler of that name.
 
     Args:
-        name: one of `SAMPLERS`. `grid` needs none of its own: its points are queued, and this returns a random sampler
+        name: one of `sweeps.spec.catalogue.SAMPLERS`. `grid` needs none of its own: its points are queued, and this returns a random sampler
             that is never asked.
         seed: fixes what the sampler draws.
         trials: how many trials the sampler will see; model-based samplers spend at most a third of them, and at most
@@ -72,7 +69,7 @@ def build_pruner(scheduler: Mapping[str, Any], *, epochs: int) -> BasePruner:
     from optuna import pruners
 
     kind = scheduler["kind"]
-    grace = int(scheduler.get("grace_epochs") or max(1, epochs // 9))
+    grace = int(scheduler.get("grace_epochs") or 1)
     factor = int(scheduler.get("reduction_factor") or 3)
     if kind == "asha":
         return pruners.SuccessiveHalvingPruner(min_resource=grace, reduction_factor=factor)

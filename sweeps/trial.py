@@ -20,7 +20,7 @@ from ray import ObjectRef, tune
 from sweeps import trial_files
 
 if TYPE_CHECKING:
-    from liverseg.inference import PictureChoice
+    from liverseg.inference.pictures import PictureChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class TrialSession:
     def close(self) -> None:
         """Free the network and close the log."""
         if self.run is not None:
-            from liverseg.training import release_models
+            from liverseg.training.device import release_models
 
             self.run = None
             release_models()
@@ -145,8 +145,9 @@ class TrialSession:
         Returns:
             The checkpoint's path below the sweep's folder and its digest; None when the epoch is not the best.
         """
-        from liverseg.inference import write_pictures
-        from liverseg.training import append_history, write_best, write_cases
+        from liverseg.inference.pictures import write_pictures
+        from liverseg.training.record import append_history, write_cases
+        from liverseg.training.weights import write_best
 
         append_history(self.folder / "history.csv", record)
         best = self.run.best
@@ -154,15 +155,16 @@ class TrialSession:
             return None
         write_cases(self.folder / "cases.parquet", best.cases)
         write_pictures(self.folder / "pictures.npz", best.pictures)
-        digest = write_best(self.folder / "checkpoint", self.run.config, best)
+        digest = write_best(self.folder / "checkpoint", self.run.config, self.run.window, best)
         return {"path": f"trials/{self.payload['uid']}/checkpoint", "sha256": digest}
 
     def _build(self) -> Any:
         import ray
 
         from liverseg.config import TrainConfig
-        from liverseg.training import TrainingRun, pin_threads
-        from sweeps.space import split_parameters
+        from liverseg.training.device import pin_threads
+        from liverseg.training.loop import TrainingRun
+        from sweeps.spec.space import split_parameters
 
         setting = self.setting
         options, parameters = split_parameters(self.payload["architecture"], self.payload["parameters"])

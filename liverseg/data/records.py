@@ -56,6 +56,12 @@ class Case:
     liver_hu: float | None
     labels: tuple[int, ...]
 
+    @property
+    def slices(self) -> int:
+        """Number of slices along the patient's long axis."""
+        axis = next(index for index, letter in enumerate(self.header.orientation) if letter in "SI")
+        return self.header.shape[axis]
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; paths as text."""
         return {**asdict(self), "files": _files_dict(self.files)}
@@ -170,7 +176,7 @@ class CohortReport:
                 "usable": len(cases),
                 "with_tumour": self.tumour_cases,
                 "tumour_free": len(cases) - self.tumour_cases,
-                "slices": sum(case.header.shape[2] for case in cases),
+                "slices": sum(case.slices for case in cases),
                 "liver_ml": sum(case.liver_ml for case in cases),
                 "tumour_ml": sum(case.tumour_ml for case in cases),
             },

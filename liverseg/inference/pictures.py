@@ -84,14 +84,14 @@ def picture_arrays(pictures: Sequence[Picture]) -> dict[str, npt.NDArray[Any]]:
     """Pictures as arrays that need no pickle.
 
     Returns:
-        `schema_version` (), `case_uid` text `(k,)`, `slice_index` int64 `(k,)`, and `image`, `reference`, `prediction`,
+        `schema_version` (), `case` text `(k,)`, `slice` int64 `(k,)`, and `image`, `reference`, `prediction`,
         uint8 `(k, s, s)`. Without pictures the last three have shape `(0, 0, 0)`.
     """
     nothing = np.zeros((0, 0, 0), np.uint8)
     return {
         "schema_version": np.array(SCHEMA_VERSION),
-        "case_uid": np.array([picture.choice.case_uid for picture in pictures], np.str_),
-        "slice_index": np.array([picture.choice.slice_index for picture in pictures], np.int64),
+        "case": np.array([picture.choice.case_uid for picture in pictures], np.str_),
+        "slice": np.array([picture.choice.slice_index for picture in pictures], np.int64),
         "image": np.stack([picture.image for picture in pictures]) if pictures else nothing,
         "reference": np.stack([picture.reference for picture in pictures]) if pictures else nothing,
         "prediction": np.stack([picture.prediction for picture in pictures]) if pictures else nothing,
@@ -106,7 +106,7 @@ def pictures_from(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Picture, ...]
     """
     if int(arrays["schema_version"]) != SCHEMA_VERSION:
         raise ValueError(f"pictures of schema version {arrays['schema_version']}, expected {SCHEMA_VERSION}")
-    names = ("case_uid", "slice_index", "image", "reference", "prediction")
+    names = ("case", "slice", "image", "reference", "prediction")
     return tuple(
         Picture(PictureChoice(str(uid), int(index)), image, reference, prediction)
         for uid, index, image, reference, prediction in zip(*(arrays[name] for name in names), strict=True)

@@ -1,8 +1,8 @@
 """From a checked scan to the arrays that every trial reads; `arrays` says what they look like.
 
-    prepared = load_or_prepare(uid, patient, image, mask, PrepareConfig(sizes_px=(64, 128)), cache=Cache(root))
-    training = pack([prepared[128]], training=True)
-    inputs = apply_window(training.image, window_for("study", training.foreground_hu))
+prepared = load_or_prepare(uid, patient, image, mask, PrepareConfig(sizes_px=(64, 128)), cache=Cache(root))
+training = pack([prepared[128]], training=True)
+inputs = apply_window(training.image, window_for("study", training.foreground_hu))
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ class NativeFacts:
         box = (slice(rows[0], rows[-1] + 1), across)
         labels = mask[box].copy()
         self._crops.append((position, int(rows[0]), int(columns[0]), labels))
-        # Positions first: indexing by a mask of scattered labels costs four times as much.
-        foreground = image[box].ravel().take(np.flatnonzero(labels.ravel() != 0))
+        # Contiguous copies of the box first: a boolean index into a view costs three times as much.
+        foreground = image[box].ravel()[labels.ravel() != 0]
         self._waiting.append(foreground)
         self._n_waiting += len(foreground)
         if self._n_waiting > _COUNT_AT_ONCE:

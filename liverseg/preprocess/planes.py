@@ -17,7 +17,7 @@ from liverseg.config import FITS
 from liverseg.errors import ConfigError, DataError
 from liverseg.preprocess.arrays import HU_CENTRE, HU_STEPS, PlaneMap
 from liverseg.preprocess.orient import Orientation
-from liverseg.preprocess.resize import Band, Floats, Indices, PlaneResizer, band, nearest_indices
+from liverseg.preprocess.resize import Axis, Indices, PlaneResizer, nearest_indices
 
 _LONGEST_PX = 1 << 16
 
@@ -49,25 +49,24 @@ def plane_map(native_hw: tuple[int, int], spacing_mm: tuple[float, float], size_
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One axis of a plane map: resized pixels `first` to `first + count` go to `into` onwards."""
+    """One axis of a plane map: the pixels of `axis` go to `into` onwards."""
 
-    n_in: int
-    n_out: int
-    first: int
-    count: int
+    axis: Axis
     into: int
 
     @property
     def target(self) -> slice:
         """Where the pixels go in the square."""
-        return slice(self.into, self.into + self.count)
+        return slice(self.into, self.into + self.axis.count)
 
 
-def placements(plane: PlaneMap) -> tuple[Placement, Placement]:
-    """Row and column placement of a plane map."""
+def placements(plane: PlaneMap, flips: tuple[bool, bool] = (False, False)) -> tuple[Placement, Placement]:
+    """Row and column placement of a plane map; `flips` says which of them are stored backwards."""
     rows, columns = (
-        Placement(n_in, n_out, max(0, -offset), min(n_out, plane.size_px), max(0, offset))
-        for n_in, n_out, offset in zip(plane.native_hw, plane.resized_hw, (plane.top, plane.left), strict=True)
+        Placement(Axis(n_in, n_out, max(0, -offset), min(n_out, plane.size_px), flip), max(0, offset))
+        for n_in, n_out, offset, flip in zip(
+            plane.native_hw, plane.resized_hw, (plane.top, plane.left), flips, strict=True
+        )
     )
     return rows, columns
 
@@ -85,19 +84,16 @@ class PlaneFitter:
     """
 
     def __init__(self, plane: PlaneMap, orientation: Orientation, scale: tuple[np.float32, np.float32]) -> None:
-        rows, columns = placements(plane)
+        rows, columns = placements(plane, orientation.flips[1:])
         self._target = (rows.target, columns.target)
         self._transposed = orientation.transposed
-        flips = orientation.flips[1:]
-        pair = [(rows, flips[0]), (columns, flips[1])]
-        slow, fast = reversed(pair) if self._transposed else pair
-        bands = _band(*slow, across=fast[0].n_in), _band(*fast, across=slow[0].count)
-        self._resize = PlaneResizer(*bands, gain=float(scale[0]) * HU_STEPS)
+        slower, faster = (columns.axis, rows.axis) if self._transposed else (rows.axis, columns.axis)
+        self._resize = PlaneResizer(slower, faster, gain=float(scale[0]) * HU_STEPS)
+        self._nearest = (_nearest(slower), _nearest(faster))
         self._offset = (scale[1] - np.float32(HU_CENTRE)) * np.float32(HU_STEPS)
-        self._nearest = (_nearest(*slow), _nearest(*fast))
 
     def image(self, plane: npt.NDArray[Any], square: npt.NDArray[np.int16]) -> None:
-        """Resample one stored plane into its place in `square`, int16 fixed point `(s, s)`; rounds like `stored_from_hu`."""
+        """Resample one stored plane into its place in `square`, int16 `(s, s)`, rounded as by `stored_from_hu`."""
         small = self._resize(plane)
         small += self._offset
         np.rint(small, out=small)
@@ -110,10 +106,6 @@ class PlaneFitter:
         square[self._target] = small.T if self._transposed else small
 
 
-def _band(axis: Placement, flipped: bool, *, across: int) -> Band:
-    return band(axis.n_in, axis.n_out, axis.first, axis.count, flipped, across)
-
-
-def _nearest(axis: Placement, flipped: bool) -> Indices:
+def _nearest(axis: Axis) -> Indices:
     indices = nearest_indices(axis.n_in, axis.n_out, axis.first, axis.count)
-    return axis.n_in - 1 - indices if flipped else indices
+    return axis.n_in - 1 - indices if axis.flipped else indices

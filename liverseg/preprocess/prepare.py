@@ -15,7 +15,6 @@ from liverseg.preprocess.arrays import PlaneMap, PreparedCase, stored_from_hu
 from liverseg.preprocess.native import NativeFacts
 from liverseg.preprocess.orient import Orientation, orientation_from
 from liverseg.preprocess.planes import PlaneFitter, plane_map
-from liverseg.preprocess.resize import Floats
 from liverseg.preprocess.slices import slices_to_keep
 from liverseg.preprocess.stacks import Stack, VoxelFile, read_stacks
 from liverseg.volume import check_pair, read_header

@@ -5,17 +5,22 @@ is as wide as one output pixel on either side, so shrinking averages instead of 
 interpolation (OpenCV, TensorFlow without `antialias`) does not, and differs from it by up to the full window.
 
 The filter is linear and separable: a slice becomes `rows @ slice @ columns.T`. Either matrix is banded, and `Band`
-multiplies only the blocks that are not zero, which on a 512 to 128 slice costs a twelfth of the dense product.
+multiplies only the blocks that are not zero, which on a 512 to 128 slice costs a twentieth of the dense product. Where
+the ratio of lengths is simple the blocks repeat at a regular distance and one call multiplies them all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
+from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
 
 from liverseg.errors import ConfigError
 
@@ -25,9 +30,9 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
 
-_BLOCK = 8
-_LAST_AXIS_BLOCK = 16
-_WORK_BYTES = 1 << 19
+# Outputs a block, the best for 512 to 128: larger ones multiply more zeros, smaller ones keep BLAS from its stride.
+_ROWS_BLOCK = 4
+_COLUMNS_BLOCK = 16
 # OpenBLAS wakes its other threads above this many multiply-adds, which costs more than it saves on products this small.
 _ONE_THREAD = 1 << 18
 
@@ -44,9 +49,9 @@ def triangle_taps(
         count: outputs wanted; None takes all the remaining ones.
 
     Returns:
-        Two arrays `(count, taps)`: input positions (clipped to the axis) and float64 weights. Weights outside the axis
-        are 0 and the weights of one output sum to 1. The formula is the definition of a triangle filter of support
-        `max(n_in / n_out, 1)` around the centre of the output pixel.
+        Two arrays `(count, taps)`: consecutive input positions and float64 weights. Positions may lie outside the axis,
+        where the weight is 0; the weights of one output sum to 1. The formula is the definition of a triangle filter of
+        support `max(n_in / n_out, 1)` around the centre of the output pixel.
 
     Raises:
         ConfigError: a length is below 1, or the wanted outputs lie outside the axis.
@@ -60,7 +65,8 @@ def triangle_taps(
     weight = np.maximum(0.0, 1.0 - np.abs((position + 0.5 - centre[:, None]) / support))
     weight[(position < 0) | (position >= n_in)] = 0.0
     weight /= weight.sum(axis=1, keepdims=True)
-    return np.clip(position, 0, n_in - 1), weight
+    used = np.flatnonzero(weight.any(axis=0))
+    return position[:, used[0] : used[-1] + 1], weight[:, used[0] : used[-1] + 1]
 
 
 def _checked_count(n_in: int, n_out: int, first: int, count: int | None) -> int:
@@ -97,13 +103,33 @@ def nearest_indices(n_in: int, n_out: int, first: int = 0, count: int | None = N
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
-    """A piece of the matrix that is not zero: outputs `start:stop`, inputs `low:high`."""
+class Axis:
+    """What to make of one axis: of `n_in` voxels resized to `n_out` pixels, the `count` pixels from `first` on.
+
+    `flipped` says that the voxels run against the pixels.
+    """
+
+    n_in: int
+    n_out: int
+    first: int
+    count: int
+    flipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Blocks of the matrix at a regular distance.
+
+    Attributes:
+        start: first output; block `b` makes the outputs from `start + b * rows`.
+        low: first input of the first block; may be negative, where weights are 0.
+        step: inputs from one block to the next, negative on a flipped axis.
+        weights: float32 `(blocks, rows, inputs)`.
+    """
 
     start: int
-    stop: int
     low: int
-    high: int
+    step: int
     weights: Floats
 
 
@@ -112,119 +138,99 @@ class Band:
     """The triangle filter of one axis, cut into small dense blocks.
 
     Attributes:
-        n_in: voxels of the input axis.
-        count: pixels that it makes.
-        leading: the matrix in blocks that multiply axis 0 from the left, weights `(outputs, inputs)`.
-        trailing: in blocks that multiply axis 1 from the right, weights `(inputs, outputs)`.
+        before, after: zeros that the input needs at its ends, so that no block reaches outside.
+        runs: the blocks.
     """
 
-    n_in: int
-    count: int
-    leading: tuple[_Block, ...]
-    trailing: tuple[_Block, ...]
+    before: int
+    after: int
+    runs: tuple[_Run, ...]
 
 
-@lru_cache(maxsize=64)
-def band(n_in: int, n_out: int, first: int, count: int, flipped: bool, across: int) -> Band:
-    """The operator that makes pixels `first` to `first + count` of the resized axis.
+@lru_cache(maxsize=128)
+def band(axis: Axis, *, block: int, across: int) -> Band:
+    """The blocks of one axis.
 
     Args:
-        n_in: voxels of the input axis.
-        n_out: pixels of the whole resized axis.
-        first: first pixel wanted.
-        count: pixels wanted.
-        flipped: the input axis runs against the output axis.
-        across: length of the other axis, from which the size of the blocks is chosen.
+        axis: what is to be made.
+        block: pixels that one block should make.
+        across: length of the other axis, which limits the size of the blocks.
 
     Raises:
         ConfigError: as `triangle_taps`.
     """
-    position, weight = triangle_taps(n_in, n_out, first, count)
-    if flipped:
-        position = n_in - 1 - position
-    rows = tuple(_blocks(position, weight, _block_rows(_BLOCK, position, across)))
-    columns = tuple(_blocks(position, weight, _block_rows(_LAST_AXIS_BLOCK, position, across)))
-    turned = tuple(_Block(b.start, b.stop, b.low, b.high, np.ascontiguousarray(b.weights.T)) for b in columns)
-    return Band(n_in, count, rows, turned)
+    position, weight = triangle_taps(axis.n_in, axis.n_out, axis.first, axis.count)
+    if axis.flipped:
+        position, weight = axis.n_in - 1 - position[:, ::-1], weight[:, ::-1]
+    period = axis.n_out // gcd(axis.n_in, axis.n_out)
+    rows = period * (block // period) or (period if period <= 2 * block else block)
+    while rows > 1 and rows * (int(np.ptp(position[:rows])) + 1) * across > _ONE_THREAD:
+        rows = (rows + 1) // 2
+    before, after = -int(position.min()), int(position.max()) + 1 - axis.n_in
+    return Band(max(0, before), max(0, after), tuple(_runs(position, weight, min(rows, axis.count))))
 
 
-def _block_rows(wanted: int, position: Indices, across: int) -> int:
-    while wanted > 1:
-        width = int(np.ptp(position[:wanted])) + 1
-        if wanted * width * across <= _ONE_THREAD:
-            break
-        wanted //= 2
-    return wanted
+def _runs(position: Indices, weight: npt.NDArray[np.float64], rows: int) -> Iterator[_Run]:
+    whole = len(position) // rows * rows
+    blocks = [_block(position[start : start + rows], weight[start : start + rows]) for start in range(0, whole, rows)]
+    steps = {following[0] - block[0] for block, following in pairwise(blocks)}
+    if len(steps) <= 1 and len({dense.shape for _, dense in blocks}) == 1:
+        yield _Run(0, blocks[0][0], max(steps, default=0), np.stack([dense for _, dense in blocks]))
+    else:
+        for index, (low, dense) in enumerate(blocks):
+            yield _Run(index * rows, low, 0, dense[None])
+    if whole < len(position):
+        low, dense = _block(position[whole:], weight[whole:])
+        yield _Run(whole, low, 0, dense[None])
 
 
-def _blocks(position: Indices, weight: npt.NDArray[np.float64], rows: int) -> list[_Block]:
-    blocks = []
-    for start in range(0, len(position), rows):
-        where, value = position[start : start + rows], weight[start : start + rows]
-        used = where[value > 0]
-        low, high = int(used.min()), int(used.max()) + 1
-        dense = np.zeros((len(where), high - low), np.float64)
-        line = np.broadcast_to(np.arange(len(where))[:, None], where.shape)
-        np.add.at(dense, (line[value > 0], used - low), value[value > 0])
-        blocks.append(_Block(start, start + len(where), low, high, dense.astype(np.float32)))
-    return blocks
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """Input rows `low:high`, the float32 work area they are converted to, and the products that use them."""
-
-    low: int
-    high: int
-    work: Floats
-    products: tuple[tuple[Floats, Floats, Floats], ...]
+def _block(position: Indices, weight: npt.NDArray[np.float64]) -> tuple[int, Floats]:
+    low = int(position.min())
+    dense = np.zeros((len(position), int(position.max()) + 1 - low), np.float32)
+    np.put_along_axis(dense, position - low, weight.astype(np.float32), axis=1)
+    return low, dense
 
 
 class PlaneResizer:
     """Resamples planes of one shape between arrays that are allocated once. Not safe to share between threads.
 
-    Integers become float32 some rows at a time, just before these are filtered, so that they are still in the cache.
-
     Args:
-        rows: operator of axis 0.
-        columns: operator of axis 1.
+        rows: what is to be made of axis 0.
+        columns: of axis 1.
         gain: factor on the result.
     """
 
-    def __init__(self, rows: Band, columns: Band, *, gain: float = 1.0) -> None:
-        half = np.empty((rows.count, columns.n_in), np.float32)
+    def __init__(self, rows: Axis, columns: Axis, *, gain: float = 1.0) -> None:
+        up = band(rows, block=_ROWS_BLOCK, across=columns.n_in)
+        along = band(columns, block=_COLUMNS_BLOCK, across=rows.count)
+        source = np.zeros((up.before + rows.n_in + up.after, columns.n_in), np.float32)
+        half = np.zeros((rows.count, along.before + columns.n_in + along.after), np.float32)
+        self._source = source[up.before : up.before + rows.n_in]
         self._out = np.empty((rows.count, columns.count), np.float32)
-        self._segments = [_segment(group, half) for group in _groups(rows.leading, columns.n_in)]
-        self._last = [
-            (half[:, b.low : b.high], b.weights * np.float32(gain), self._out[:, b.start : b.stop])
-            for b in columns.trailing
+        inner = half[:, along.before : along.before + columns.n_in]
+        self._products = [(run.weights, _inputs(source, run, up.before), _outputs(inner, run)) for run in up.runs] + [
+            (_inputs(half.T, run, along.before).mT, run.weights.mT * np.float32(gain), _outputs(self._out.T, run).mT)
+            for run in along.runs
         ]
 
     def __call__(self, plane: npt.NDArray[Any]) -> Floats:
         """Resample `(rows.n_in, columns.n_in)` of any real type; the next call overwrites the result."""
-        for segment in self._segments:
-            np.copyto(segment.work, plane[segment.low : segment.high], casting="same_kind")
-            for left, right, out in segment.products:
-                np.matmul(left, right, out=out)
-        for left, right, out in self._last:
+        np.copyto(self._source, plane, casting="same_kind")
+        for left, right, out in self._products:
             np.matmul(left, right, out=out)
         return self._out
 
 
-def _groups(blocks: tuple[_Block, ...], width: int) -> list[list[_Block]]:
-    """Neighbouring blocks together, as long as the input rows of a group stay below `_WORK_BYTES`."""
-    groups: list[list[_Block]] = []
-    for block in blocks:
-        near = [*groups[-1], block] if groups else [block]
-        if groups and (max(b.high for b in near) - min(b.low for b in near)) * width * 4 <= _WORK_BYTES:
-            groups[-1] = near
-        else:
-            groups.append([block])
-    return groups
+def _inputs(padded: Floats, run: _Run, before: int) -> Floats:
+    """The input rows of every block: a view `(blocks, inputs, m)` of `padded`, `(before + n_in + after, m)`."""
+    blocks, _, width = run.weights.shape
+    row, column = padded.strides
+    shape = (blocks, width, padded.shape[1])
+    return as_strided(padded[run.low + before :], shape, (run.step * row, row, column), writeable=False)
 
 
-def _segment(blocks: list[_Block], half: Floats) -> _Segment:
-    low, high = min(b.low for b in blocks), max(b.high for b in blocks)
-    work = np.empty((high - low, half.shape[1]), np.float32)
-    products = tuple((b.weights, work[b.low - low : b.high - low], half[b.start : b.stop]) for b in blocks)
-    return _Segment(low, high, work, products)
+def _outputs(result: Floats, run: _Run) -> Floats:
+    """The rows that every block makes: a view `(blocks, rows, m)` of `result`, `(count, m)`."""
+    blocks, rows, _ = run.weights.shape
+    row, column = result.strides
+    return as_strided(result[run.start :], (blocks, rows, result.shape[1]), (rows * row, row, column))

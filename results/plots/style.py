@@ -33,6 +33,8 @@ _SETTINGS: dict[str, Any] = {
     "text.parse_math": False,
     "font.family": "DejaVu Sans",
     "font.size": 11.0,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": LINE,

@@ -57,7 +57,7 @@ def render(document: Document) -> dict[str, str]:
 
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("results.reports", "templates"),
+        loader=PackageLoader("results.reports", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
-from results.columns import column
+from results.columns import column, is_missing
 from results.records import Sweep
 from results.reports.table import Shown, Table, make_table
 from results.tables import BASELINE, architecture_table, factor_table, patient_table, swept_parameters, trial_table
@@ -55,24 +56,25 @@ def architecture_layout(sweep: Sweep, stage: str | None = None) -> Table:
         _pair(sweep, "mean Dice", "dice_{}_mean", 0),
         _pair(sweep, "SD", "dice_{}_sd", 1),
         _study(sweep),
-        Shown(("n_patients",), "patients", priority=3),
-        Shown(("n_tumour_patients",), priority=5),
+        Shown(("n_patients", "n_tumour_patients"), "patients / with tumour", priority=3),
         Shown(("trials",), priority=3),
-        Shown(("pruned",), priority=6),
         Shown(("failures",), "failed", numeric=False, priority=4),
         Shown(("updates",), "updates spent", priority=8),
         Shown(("best_trial",), numeric=False, priority=6),
     ]
     note = "Scores are those of each architecture's best trial, on the validation patients; SD is between patients. "
+    note += STUDY_NOTE
+    if "slice_dice_smooth1_liver_only_mean" in frame.columns:
+        note += " Its liver is label 1 alone, without the tumour."
     marked = frozenset(i for i, name in enumerate(frame["architecture"]) if name == BASELINE)
     title = "Architectures" if stage is None else f"Architectures in stage {stage}"
-    return make_table(frame, shown, key="architectures", title=title, note=note + STUDY_NOTE, marked=marked)
+    return make_table(frame, shown, key="architectures", title=title, note=note, marked=marked)
 
 
 def trial_layout(sweep: Sweep) -> Table:
     """All trials, ranked."""
     frame = trial_table(sweep)
-    shown = _trial_columns(sweep, [parameter_column(name) for name in swept_parameters(sweep.trials)])
+    shown = _trial_columns(sweep, frame, [parameter_column(name) for name in swept_parameters(sweep.trials)])
     note = "Finished trials by rank; pruned trials got less training than the others and have no rank. "
     note += "Dice is mean ± SD between patients."
     return make_table(_with_outcome(frame), shown, key="trials", title="Trials", note=note)
@@ -85,7 +87,7 @@ def _with_outcome(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(outcome=outcome, parameters_m=frame["parameters"] / 1e6)
 
 
-def _trial_columns(sweep: Sweep, parameters: Sequence[str]) -> Sequence[Shown]:
+def _trial_columns(sweep: Sweep, frame: pd.DataFrame, parameters: Sequence[str]) -> Sequence[Shown]:
     dice = [
         Shown((f"dice_{label}_mean", f"dice_{label}_sd"), f"Dice {label}", " ± ", priority=1)
         for label in sweep.sweep.labels
@@ -99,7 +101,7 @@ def _trial_columns(sweep: Sweep, parameters: Sequence[str]) -> Sequence[Shown]:
         Shown(("stage",), numeric=False, priority=2),
         Shown(("fold",), priority=3),
         Shown(("seed",), priority=3),
-        *[Shown((name,), column(name).title, priority=3) for name in parameters],
+        *[Shown((name,), priority=3, numeric=_all_numbers(frame[name])) for name in parameters],
         Shown(("outcome",), "state", numeric=False, priority=2),
         Shown(("best_epoch", "epochs"), "best epoch", priority=4),
         *_objectives(sweep),
@@ -129,7 +131,7 @@ def _of_stage(sweep: Sweep, stage: str | None) -> list[Table]:
 def _factor_columns(sweep: Sweep, frame: pd.DataFrame) -> Sequence[Shown]:
     objective = sweep.sweep.objective.metric
     return [
-        Shown(("value",), "value", numeric=_all_numbers(frame)),
+        Shown(("value",), "value", numeric=_all_numbers(frame["value"])),
         Shown(("finished", "trials"), "finished / trials", priority=2),
         Shown((objective,), f"best {column(objective).title}"),
         _pair(sweep, "its Dice", "dice_{}_mean", 1),
@@ -140,8 +142,9 @@ def _factor_columns(sweep: Sweep, frame: pd.DataFrame) -> Sequence[Shown]:
     ]
 
 
-def _all_numbers(frame: pd.DataFrame) -> bool:
-    return all(isinstance(value, (int, float)) for value in frame["value"])
+def _all_numbers(values: Iterable[Any]) -> bool:
+    """Whether every value is a number or missing, so that the column is aligned right."""
+    return all(isinstance(value, (int, float)) or is_missing(value) for value in values)
 
 
 def patient_layout(sweep: Sweep) -> Table:

@@ -17,7 +17,7 @@ MOST_ROWS = 20
 WIDTH = 160
 
 
-def renderable(document: Document, *, width: int = WIDTH, rows: int | None = MOST_ROWS) -> Group:
+def renderables(document: Document, *, width: int = WIDTH, rows: int | None = MOST_ROWS) -> list[RenderableType]:
     """What a console prints: architectures, ranked trials, failures, and the summary last, where the eye is.
 
     Args:
@@ -33,7 +33,7 @@ def renderable(document: Document, *, width: int = WIDTH, rows: int | None = MOS
         parts += [Text(paragraph), Text("")]
     fingerprint = document.sweep.sweep.split.fingerprint or "not recorded"
     parts.append(Text(f"Split fingerprint {fingerprint}. {document.notice}", style="dim"))
-    return Group(*parts)
+    return parts
 
 
 def rich_table(table: Table, *, width: int = WIDTH, rows: int | None = None) -> RichTable:
@@ -64,5 +64,5 @@ def render_text(document: Document, *, width: int = WIDTH) -> str:
     """The report as plain text of at most `width` columns, without colours."""
     file = io.StringIO()
     console = Console(file=file, width=width, color_system=None, force_terminal=False, legacy_windows=False)
-    console.print(renderable(document, width=width, rows=None))
+    console.print(Group(*renderables(document, width=width, rows=None)))
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"

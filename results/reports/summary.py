@@ -108,8 +108,10 @@ def _caution(sweep: Sweep) -> str:
     finished = sum(trial.state == "finished" for trial in sweep.trials)
     if not finished:
         return ""
-    text = f"These are validation scores, and the best of {finished} is optimistic: it was chosen on the patients "
-    text += "that scored it."
+    text = "This is a validation score."
+    if finished > 1:
+        text = f"These are validation scores, and the best of {finished} is optimistic: it was chosen on the patients "
+        text += "that scored it."
     held = len(sweep.sweep.split.test)
     if held:
         text += f" {held} test patient{'s are' if held > 1 else ' is'} held back and played no part."

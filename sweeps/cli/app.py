@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import typer
 
 from sweeps.cli import architectures, data, plan, run, show, spec
@@ -23,6 +21,8 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"liversweep {version('liversweep')}")
         raise typer.Exit
 

@@ -15,9 +15,16 @@ def architectures(
     as_json: JsonOption = False,
 ) -> None:
     """List the architectures with parameters, GFLOPs of one slice's forward pass, and options."""
-    from liverseg.models import architecture_specs, describe
+    from liverseg.models import architectures as specs
+    from liverseg.models import describe
 
-    rows = [describe(spec.name, size_px=size).as_dict() | {"doc": spec.doc} for spec in architecture_specs()]
+    rows = []
+    for spec in specs():
+        options = [
+            {"name": option.name, "default": option.default, "allowed": option.allowed, "doc": option.doc}
+            for option in spec.options
+        ]
+        rows.append(describe(spec.name, size).as_dict() | {"options": options})
     if as_json:
         write_json({"schema_version": 1, "size_px": size, "architectures": rows})
         return
@@ -27,7 +34,7 @@ def architectures(
     for name in ("architecture", "parameters", "trainable", f"GFLOPs at {size}", "options", "what it is"):
         table.add_column(name, justify="right" if name[0] in "ptG" else "left")
     for row in rows:
-        options = ", ".join(f"{option['name']}={option['default']} ({option['allowed']})" for option in row["options"])
+        options = "\n".join(f"{option['name']}={option['default']} ({option['allowed']})" for option in row["options"])
         counts = (f"{row['parameters']:,}", f"{row['trainable']:,}", f"{row['gflops']:.1f}")
         table.add_row(row["name"], *counts, options, row["doc"])
     print_tables([table])

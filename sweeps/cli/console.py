@@ -6,14 +6,14 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sweeps.cli import EXIT_FAILURE, EXIT_USAGE
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_Item = TypeVar("_Item")
+    from results.reports.document import Document
 
 
 def fail(error: Exception) -> NoReturn:
@@ -56,6 +56,24 @@ def stderr_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
+
+
+def print_document(document: Document, as_json: bool) -> None:
+    """A report on stdout: tables for people, or one JSON document."""
+    if as_json:
+        from results.reports.json import as_json as whole
+
+        write_json(whole(document))
+        return
+    from rich.console import Console
+
+    from results.reports.screen import WIDTH, render_text, renderable
+
+    console = Console(file=sys.stdout)
+    if console.is_terminal:
+        console.print(renderable(document, width=min(console.width, WIDTH)))
+    else:
+        write_text(render_text(document))
 
 
 def print_tables(renderables: Iterable[Any]) -> None:

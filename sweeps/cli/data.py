@@ -24,11 +24,12 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Read every scan and mask to its end; list all cases, and every problem found."""
-    from liverseg.data import check_cohort, find_cases
+    from cluster.local import usable_cpus
+    from liverseg.data import check_cohort, list_cases
 
-    files = find_cases(folder, layout, images=images, masks=masks)
-    with progress("checking", len(files)) as advance:
-        report = check_cohort(files, on_case=advance)
+    found = list_cases(folder, None if layout == "auto" else layout, images=images, masks=masks)
+    with progress("checking", len(found.cases)) as advance:
+        report = check_cohort(found.cases, on_case=advance, problems=found.problems, threads=usable_cpus())
     if as_json:
         write_json(report.as_dict())
     else:

@@ -14,7 +14,7 @@ def plan(spec: SpecArgument, overrides: SetOption = [], as_json: JsonOption = Fa
     from sweeps.cohort import list_files, load_cohort
     from sweeps.estimate import estimate
     from sweeps.run import store_bytes
-    from sweeps.space import Space
+    from sweeps.spec.space import Space
     from sweeps.spec import load_spec
 
     loaded = load_spec(spec, overrides)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sweeps.cli import EXIT_FAILED_TRIALS, EXIT_INTERRUPTED
-from sweeps.cli.console import note, print_tables, progress, stderr_console, write_json
+from sweeps.cli.console import note, print_document, progress, stderr_console
 from sweeps.cli.options import JsonOption, RootOption, SetOption, SpecArgument
 
 if TYPE_CHECKING:
     from sweeps.driver import View
+
+REPORTS = ("html", "markdown", "csv", "json")
 
 
 class TerminalReporter:
@@ -75,21 +76,9 @@ def run(
 
 
 def _show(path: Path, as_json: bool) -> None:
-    """The ranked tables on stdout, the reports on disk."""
-    from results.reports import write_reports
+    """The reports on disk, then the ranked tables (or the JSON report) on stdout."""
+    from results.reports.write import read_document, write_reports
 
-    written = write_reports(path)
-    if as_json:
-        from results.reports import json_document
-
-        write_json(json_document(path))
-    else:
-        from results.reports import screen_tables
-
-        print_tables(screen_tables(path))
-    sys.stdout.flush()
-    for report in written:
+    for report in write_reports(path, REPORTS):
         note(f"wrote {report}")
-
-
-__all__: list[Any] = ["TerminalReporter", "run"]
+    print_document(read_document(path), as_json)

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sweeps.cli.console import note, print_tables, write_json, write_text
+from sweeps.cli.console import note, print_document, print_tables, write_json, write_text
 from sweeps.cli.options import JsonOption, NameArgument, RootOption
+from sweeps.cli.run import REPORTS
 
 
 def list_sweeps(runs: RootOption = Path("runs"), as_json: JsonOption = False) -> None:
@@ -39,25 +40,21 @@ def show(
     folder = _folder(name, runs)
     if trial is not None:
         _show_trial(folder, trial)
-    elif as_json:
-        from results.reports import json_document
-
-        write_json(json_document(folder.path))
     else:
-        from results.reports import screen_tables
+        from results.reports.write import read_document
 
-        print_tables(screen_tables(folder.path))
+        print_document(read_document(folder.path), as_json)
 
 
 def report(
     name: NameArgument = None,
-    formats: Annotated[list[str], typer.Option("--format", help="html, markdown, csv, json; all when left out.")] = [],  # noqa: B006
+    formats: Annotated[list[str], typer.Option("--format", help="html | markdown | csv | json | screen; the first four when left out.")] = [],  # noqa: B006
     runs: RootOption = Path("runs"),
 ) -> None:
     """Write a sweep's report again from its ledger: runs/NAME/report."""
-    from results.reports import write_reports
+    from results.reports.write import write_reports
 
-    for path in write_reports(_folder(name, runs).path, formats or None):
+    for path in write_reports(_folder(name, runs).path, formats or REPORTS):
         write_text(str(path))
 
 

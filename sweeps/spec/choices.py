@@ -9,8 +9,9 @@ from typing import Any
 from liverseg.config import PARAMETERS, Parameter
 from liverseg.errors import ConfigError
 from liverseg.models.specs import architecture, architecture_names
-from sweeps.spec.dimension import Dimension, read_dimension
+from sweeps.spec.dimension import Dimension
 from sweeps.spec.faults import Fault, did_you_mean, show, unknown
+from sweeps.spec.values import read_dimension
 
 
 @dataclass(frozen=True, slots=True)

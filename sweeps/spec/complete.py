@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweeps.space import Space, trials_of
+from sweeps.spec.space import Space, trials_of
 from sweeps.spec.model import Spec
 from sweeps.spec.stages import stages_of
 

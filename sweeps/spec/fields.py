@@ -184,7 +184,7 @@ _DURATION_SCHEMA = {
     "description": DURATION_ALLOWED,
     "anyOf": [
         {"type": "number", "exclusiveMinimum": 0},
-        {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?[smhd]\s*)+$"},
+        {"type": "string", "pattern": r"^\s*([0-9]+(\.[0-9]+)?[smhd]\s*)+$"},
         {"type": "null"},
     ],
 }
@@ -192,7 +192,7 @@ _BYTES_SCHEMA = {
     "description": SIZE_ALLOWED,
     "anyOf": [
         {"type": "number", "minimum": 1},
-        {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*([kKMGT]i?B|B)?\s*$"},
+        {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*([kKMGT]i?B|B)?\s*$"},
         {"type": "null"},
     ],
 }

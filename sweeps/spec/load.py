@@ -14,9 +14,10 @@ from sweeps.errors import Problem, SpecError
 from sweeps.spec.complete import complete
 from sweeps.spec.faults import Fault, did_you_mean
 from sweeps.spec.model import Spec
+from sweeps.spec.nodes import Position, dotted
 from sweeps.spec.overrides import apply_overrides
 from sweeps.spec.search_checks import warnings_of
-from sweeps.spec.source import MAX_BYTES, Document, Position, decode, dotted, read_mapping
+from sweeps.spec.source import MAX_BYTES, Document, decode, read_mapping
 from sweeps.spec.validate import validate
 
 READY_MADE = ("quickstart", "study")

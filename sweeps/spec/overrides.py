@@ -8,7 +8,8 @@ from typing import Any
 
 from sweeps.errors import Problem, SpecError
 from sweeps.spec.faults import Path, did_you_mean, show
-from sweeps.spec.source import Document, Position, dotted, read_value
+from sweeps.spec.nodes import Position, dotted
+from sweeps.spec.source import Document, read_value
 
 
 def apply_overrides(document: Document, overrides: Sequence[str]) -> Document:

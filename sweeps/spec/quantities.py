@@ -16,9 +16,9 @@ _BYTES = {"": 1, "B": 1} | {
     for power, prefix in enumerate("KMGT", 1)
     for unit, base in (("B", 1000), ("iB", 1024))
 }
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd]\s*)+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]i?B|B)?")
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhd]\s*)+")
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kKMGT]i?B|B)?")
 
 
 def read_duration_s(value: Any) -> float:

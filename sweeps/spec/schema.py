@@ -30,6 +30,8 @@ def json_schema() -> Schema:
         **_mapping(parameters),
     }
     definitions["Architectures"] = _architectures(parameters)
+    # where the model keeps parameters that the YAML writes directly under train
+    del definitions["TrainSection"]["properties"]["fixed"]
     definitions["TrainSection"]["properties"] |= {name: value_schema(item) for name, item in PARAMETERS.items()}
     definitions["SchedulerSection"] = _word_or_mapping(definitions["SchedulerSection"])
     return {"$schema": DIALECT, "$id": f"urn:liversweep:spec:{SCHEMA_VERSION}", **schema, "title": "liversweep spec"}

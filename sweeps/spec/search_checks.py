@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from liverseg.config import LABELS, PARAMETERS
-from sweeps.space import Space, trials_of
+from sweeps.spec.space import Space, trials_of
 from sweeps.spec.dimension import Dimension
 from sweeps.spec.faults import Fault, Path, show
 from sweeps.spec.model import Spec

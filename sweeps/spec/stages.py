@@ -21,7 +21,7 @@ class Stage:
     Attributes:
         name: unique in the spec; `search` when the spec has no stages.
         from_best: what `space` and `architectures` do not name comes from the best trial of the stage before.
-        trials: as the spec gives it; None leaves it to the sampler (see `sweeps.space.trials_of`).
+        trials: as the spec gives it; None leaves it to the sampler (see `sweeps.spec.space.trials_of`).
         sampler: one of the samplers.
         sampler_path: where the spec names it.
         space: values of shared parameters.

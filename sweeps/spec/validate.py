@@ -146,12 +146,12 @@ def _removable(path: Path) -> Path:
 
 def _take_out(values: dict[str, Any], path: Path) -> None:
     """Remove the value at `path`; what is not there was missing and gets a placeholder."""
-    if not path:
-        return
     parent: Any = values
     for part in path[:-1]:
+        if isinstance(parent, dict) and part not in parent:
+            return  # gone with something above it
         parent = parent[part]
-    if isinstance(parent, dict) and path[-1] in parent:
+    if path[-1] in parent:
         del parent[path[-1]]
-    elif isinstance(parent, dict) and path[-1] in _PLACEHOLDERS:
+    elif path[-1] in _PLACEHOLDERS:
         parent[path[-1]] = copy.deepcopy(_PLACEHOLDERS[str(path[-1])])

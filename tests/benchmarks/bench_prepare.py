@@ -177,14 +177,14 @@ def peak_mib(image: Path, mask: Path | None, way: str, folder: Path) -> float:
 def differences(image: Path, mask: Path) -> dict[str, float]:
     """Largest differences from Pillow in the display frame: of the filter and after fixed point, in HU and windowed."""
     from liverseg.preprocess.orient import orientation_from
-    from liverseg.preprocess.resize import PlaneResizer, band
+    from liverseg.preprocess.resize import Axis, PlaneResizer
     from liverseg.volume import read_header, read_voxels, to_hu
 
     header = read_header(image, case="bench")
     case = prepare_case("bench", "bench", image, mask, PrepareConfig(sizes_px=(SIZE_PX,)))[SIZE_PX]
     native = orientation_from(header.orientation).display_volume(to_hu(read_voxels(image, header), header))
     reference = np.stack([_pillow(plane, "F") for plane in native])
-    rows, columns = (band(n, SIZE_PX, 0, SIZE_PX, False, 512) for n in native.shape[1:])
+    rows, columns = (Axis(n, SIZE_PX, 0, SIZE_PX) for n in native.shape[1:])
     resize = PlaneResizer(rows, columns)
     exact = max(float(np.abs(resize(plane) - wanted).max()) for plane, wanted in zip(native, reference, strict=True))
     window = window_for("study", _NO_FOREGROUND)

@@ -1,14 +1,14 @@
 """How long a ranked table of many finished trials takes, from the ledger on disk: reading, checking, folding, ranking.
 
-    .venv/bin/python -m tests.benchmarks.bench_table [TRIALS]
+    python -m tests.benchmarks.bench_table [--trials 10000] [--json FILE]
 
-Prints one JSON document: CPU seconds and wall seconds, best of five; the import of pandas is apart.
+CPU seconds and wall seconds, best of five; the import of pandas is apart.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,6 +26,7 @@ from tests.results.ledger_factory import (
 
 EPOCHS = 20
 CASES = 5
+TARGET_S = 1.0
 
 
 def write_ledger(folder: Path, trials: int) -> Path:
@@ -80,9 +81,25 @@ def measure(trials: int) -> dict[str, Any]:
             "table_cpu_s": round(best[4], 3),
             "pandas_import_cpu_s": round(import_cpu, 3),
             "pandas_import_wall_s": round(import_wall, 3),
-            "under_one_second": best[0] < 1.0,
+            "target_s": TARGET_S,
         }
 
 
+def main() -> None:
+    """Measure and print; with `--json FILE` also write."""
+    parser = argparse.ArgumentParser(description="ranked table from a ledger")
+    parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    found = measure(options.trials)
+    print(
+        f"{found['trials']} finished trials, {found['ledger_mb']} MB: {found['total_cpu_s']:.3f} CPU-s "
+        f"(read {found['read_cpu_s']:.3f}, fold {found['fold_cpu_s']:.3f}, table {found['table_cpu_s']:.3f}; "
+        f"goal: under {TARGET_S:g}), {found['total_wall_s']:.3f} s on the clock"
+    )
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000), indent=2) + "\n")
+    main()

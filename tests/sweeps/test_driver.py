@@ -11,7 +11,7 @@ from results.records import Objective
 from sweeps import trial_files
 from sweeps.driver import DONE, WAIT, Best, Driver, Stage
 from sweeps.proposer import Proposal, Proposer, SearchPlan
-from sweeps.space import Dimension, Space
+from sweeps.spec.space import Dimension, Space
 from tests.sweeps.fakes import Recorder, execute, make_driver
 
 

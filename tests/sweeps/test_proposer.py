@@ -5,8 +5,9 @@ from collections import Counter
 import pytest
 
 from sweeps.proposer import Proposer, trial_uid
-from sweeps.sampler import SAMPLERS, derived_seed
-from sweeps.space import Space
+from sweeps.sampler import derived_seed
+from sweeps.spec.catalogue import SAMPLERS
+from sweeps.spec.space import Space
 from tests.sweeps.test_driver import RATE, dimension, plan
 
 ARCHITECTURES = Space(

@@ -83,9 +83,10 @@ class TestLits(LayoutConformance):
         put_pair(tmp_path / "volume-007.nii", tmp_path / "segmentation-7.nii")
         assert [case.name for case in find_cases(tmp_path)] == ["volume-7"]
 
-    def test_links_in_a_ring_end(self, tmp_path: Path) -> None:
+    def test_links_in_rings_end(self, tmp_path: Path) -> None:
         self.make(tmp_path, 1)
-        (tmp_path / "ring").symlink_to(tmp_path)
+        for name in "abc":
+            (tmp_path / name).symlink_to(tmp_path)
         assert len(find_cases(tmp_path)) == 1
 
     def test_long_lists_are_cut(self, tmp_path: Path) -> None:

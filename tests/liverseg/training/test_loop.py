@@ -48,7 +48,7 @@ def quickly_traced(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("small_network")
 
 
-@pytest.mark.parametrize("architecture", ["unet_resnet18"])
+@pytest.mark.parametrize("architecture", ["encoder_decoder"])
 def test_the_same_seed_repeats_bit_for_bit(architecture):
     config = tiny_config(2, BUSY, architecture=architecture)
     assert_same(finish(TrainingRun(config, TRAIN, VALIDATION)), finish(TrainingRun(config, TRAIN, VALIDATION)))

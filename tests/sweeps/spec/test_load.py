@@ -23,7 +23,13 @@ def test_the_documented_spec_loads_as_written(tmp_path: Path) -> None:
     assert spec.search.trials == 60
     assert spec.search.objectives == (Objective("val_dice", "maximize"),)
     assert spec.search.scheduler.kind == "asha"
-    assert [dimension.name for dimension in spec.search.space] == ["learning_rate", "batch_size", "size", "window", "loss"]
+    assert [dimension.name for dimension in spec.search.space] == [
+        "learning_rate",
+        "batch_size",
+        "size",
+        "window",
+        "loss",
+    ]
     rate = spec.search.space[0]
     assert (rate.kind, rate.low, rate.high, rate.log) == ("float", 1e-5, 1e-2, True)
     assert [choice.name for choice in spec.search.architectures] == [
@@ -64,7 +70,7 @@ def test_sizes_to_prepare_follow_from_the_space(tmp_path: Path, changes: list[st
 
 
 def test_sizes_of_later_stages_are_prepared_too(tmp_path: Path) -> None:
-    loaded = load_text(tmp_path, STAGED, "stages.rates.space={size: [64, 128]}", "stages.rates.sampler=grid")
+    loaded = load_text(tmp_path, STAGED, "stages.rates.space={size: [64, 128]}")
     assert loaded.spec.prepare.size == (64, 128)
 
 
@@ -73,7 +79,9 @@ def test_a_scheduler_may_be_a_word_or_a_mapping(tmp_path: Path) -> None:
     mapping = load_text(tmp_path, SMALL, "search.scheduler={kind: asha, grace_epochs: 5}").spec.search.scheduler
     assert (word.grace_epochs, word.reduction_factor) == (2, 3)
     assert (mapping.grace_epochs, mapping.reduction_factor) == (5, 3)
-    assert load_text(tmp_path, SMALL, "search.scheduler=median", "train.epochs=1").spec.search.scheduler.grace_epochs == 1
+    assert (
+        load_text(tmp_path, SMALL, "search.scheduler=median", "train.epochs=1").spec.search.scheduler.grace_epochs == 1
+    )
 
 
 def test_sections_left_empty_take_their_defaults(tmp_path: Path) -> None:
@@ -114,7 +122,9 @@ class TestPaths:
         assert loaded.spec.data.root == str(tmp_path / "scans")
         assert loaded.spec.prepare.cache == str(tmp_path / "kept")
 
-    def test_those_of_overrides_start_at_the_current_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_those_of_overrides_start_at_the_current_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         (tmp_path / "here").mkdir()
         monkeypatch.chdir(tmp_path / "here")
         assert load_text(tmp_path, SMALL, "data.root=scans").spec.data.root == str(tmp_path / "here" / "scans")
@@ -190,7 +200,15 @@ class TestInit:
 
     def test_what_the_template_leaves_as_a_comment_loads_too(self, tmp_path: Path) -> None:
         lines = ready_made("template").splitlines()
-        wanted = ("# size:", "# patient:", "# skip_bad:", "# augment_rotate_deg:", "# updates:", "# early_stopping:", "# memory:")
+        wanted = (
+            "# size:",
+            "# patient:",
+            "# skip_bad:",
+            "# augment_rotate_deg:",
+            "# updates:",
+            "# early_stopping:",
+            "# memory:",
+        )
         stages = lines.index(next(line for line in lines if line.startswith("# stages:")))
         text = "\n".join(
             line.replace("# ", "", 1) if line.strip().startswith(wanted) or index >= stages else line
@@ -204,7 +222,12 @@ class TestInit:
 class TestOverrides:
     def test_values_are_yaml(self, tmp_path: Path) -> None:
         loaded = load_text(
-            tmp_path, SMALL, "search.trials=10", "train.learning_rate=1e-3", "search.objective=[val_dice, gflops]", "data.skip_bad=true"
+            tmp_path,
+            SMALL,
+            "search.trials=10",
+            "train.learning_rate=1e-3",
+            "search.objective=[val_dice, gflops]",
+            "data.skip_bad=true",
         )
         assert loaded.spec.search.trials == 10
         assert loaded.spec.train.fixed[0].value == 1e-3
@@ -217,7 +240,9 @@ class TestOverrides:
         assert [stage.trials for stage in loaded.spec.stages] == [3, 2, 3]
 
     def test_what_the_file_has_wrong_can_be_set_right(self, tmp_path: Path) -> None:
-        assert load_text(tmp_path, SMALL.replace("trials: 4", "trials: four"), "search.trials=4").spec.search.trials == 4
+        assert (
+            load_text(tmp_path, SMALL.replace("trials: 4", "trials: four"), "search.trials=4").spec.search.trials == 4
+        )
 
     def test_the_override_is_where_the_problem_is(self, tmp_path: Path) -> None:
         (problem,) = problems_of(tmp_path, SMALL, "search.trials=ten")
@@ -239,14 +264,16 @@ class TestOverrides:
 
     def test_an_unknown_stage_is_named(self, tmp_path: Path) -> None:
         (problem,) = problems_of(tmp_path, STAGED, "stages.batch.trials=3")
-        assert "no such entry; got 'batch'; allowed: networks | batches | rates; did you mean 'batches'?" in str(problem)
+        assert "no such entry; got 'batch'; allowed: networks | batches | rates; did you mean 'batches'?" in str(
+            problem
+        )
 
     def test_all_bad_overrides_are_shown(self, tmp_path: Path) -> None:
         assert len(problems_of(tmp_path, SMALL, "a", "b")) == 2
 
 
 def test_nothing_heavy_is_imported() -> None:
-    code = "import sys, sweeps.spec, sweeps.space, sweeps.errors; sweeps.spec.load_spec('study'); print(*sys.modules)"
+    code = "import sys, sweeps.spec, sweeps.spec.space, sweeps.errors; sweeps.spec.load_spec('study'); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"keras", "tensorflow", "ray", "pandas", "optuna", "torch", "matplotlib", "nibabel", "scipy"}
     assert not heavy & set(loaded)

@@ -1,0 +1,30 @@
+"""`make bench`: every benchmark in turn, tables on the screen, figures in tests/benchmarks/out/*.json.
+
+    python -m tests.benchmarks [NAME ...]
+
+One process a benchmark, one after the other: what one leaves in memory must not count against the next.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("startup", "prepare", "handover", "table", "training", "threads", "sweep")
+
+
+def main() -> int:
+    """Run the benchmarks named on the command line, or all."""
+    folder = Path(__file__).parent / "out"
+    folder.mkdir(exist_ok=True)
+    worst = 0
+    for name in sys.argv[1:] or NAMES:
+        print(f"\n== {name}", flush=True)
+        command = [sys.executable, "-m", f"tests.benchmarks.bench_{name}", "--json", str(folder / f"{name}.json")]
+        worst = max(worst, subprocess.run(command, check=False).returncode)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())
