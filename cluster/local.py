@@ -7,6 +7,7 @@ world-writable: we put that folder inside the private one.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -97,7 +98,9 @@ def slots_for(resources: dict[str, Any], *, cpus: int, gpus: float, memory_bytes
 
 def _short(root: str) -> str:
     if len(root) > _SOCKET_PATH_LIMIT:
-        raise ClusterError(f"the temp folder {root!r} is too long for Ray's sockets; allowed: {_SOCKET_PATH_LIMIT} bytes")
+        raise ClusterError(
+            f"the temp folder {root!r} is too long for Ray's sockets; allowed: {_SOCKET_PATH_LIMIT} bytes"
+        )
     return root
 
 
@@ -117,19 +120,21 @@ def _start(config: LocalConfig, folder: Path, environment: dict[str, str]) -> di
             _temp_dir=str(folder / "r"),
             runtime_env={"env_vars": environment} if environment else None,
             log_to_driver=False,
-            logging_level="error",
+            logging_level=logging.ERROR,
             configure_logging=False,
         )
     except (RuntimeError, ValueError, ConnectionError, OSError) as error:
         raise ClusterError(f"Ray did not start: {error}") from error
-    return dict(ray.cluster_resources())
+    resources: dict[str, Any] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return resources
 
 
 def _reread_environment() -> None:
     """Make Ray see the environment of now: it keeps what it read at its import, or for an earlier Ray of this process."""
+    from ray import _raylet
     from ray._private import ray_constants
-    from ray._raylet import AuthenticationTokenLoader, Config
 
     ray_constants.ENABLE_RAY_CLUSTER = False
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    raylet: Any = _raylet
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()

@@ -61,7 +61,12 @@ class Cohort:
     def case_map(self) -> dict[str, dict[str, str]]:
         """Pseudonym to name and files: for a file that only its owner may read."""
         return {
-            case.uid: {"name": case.name, "patient": case.patient, "image": str(case.files.image), "mask": str(case.files.mask)}
+            case.uid: {
+                "name": case.name,
+                "patient": case.patient,
+                "image": str(case.files.image),
+                "mask": str(case.files.mask),
+            }
             for case in self.cases
         }
 
@@ -99,7 +104,12 @@ def load_cohort(spec: Spec, *, threads: int, on_case: Callable[[CaseReport], Non
 
     files, problems = list_files(spec)
     split = spec.data.split
-    shares: dict[str, Any] = {"test": split.test, "validation": split.validation, "folds": split.folds, "seed": split.seed}
+    shares: dict[str, Any] = {
+        "test": split.test,
+        "validation": split.validation,
+        "folds": split.folds,
+        "seed": split.seed,
+    }
     if spec.data.patient is None:
         # Too few patients is known before an hour is spent on reading them.
         split_patients([file.name for file in files], **shares)

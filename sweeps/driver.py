@@ -115,7 +115,9 @@ class Driver:
         run.epochs = int(result["epoch"])
         checkpoint = result.get("checkpoint")
         if checkpoint:
-            self.ledger.append("checkpoint", uid=uid, epoch=run.epochs, path=checkpoint["path"], sha256=checkpoint["sha256"])
+            self.ledger.append(
+                "checkpoint", uid=uid, epoch=run.epochs, path=checkpoint["path"], sha256=checkpoint["sha256"]
+            )
         self.view.event("epoch", uid, result)
         value = result.get(self.objectives[0].metric, math.nan)
         value = float(value) if isinstance(value, (int, float)) else math.nan

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from cluster.local import usable_cpus
 from liverseg.config import PARAMETERS
 from liverseg.models import describe
-from sweeps.spec.space import Space, split_parameters, trials_of
 from sweeps.spec import Spec, stages_of
+from sweeps.spec.space import Space, split_parameters, trials_of
 
 if TYPE_CHECKING:
     from sweeps.cohort import Cohort
@@ -122,14 +122,16 @@ def _architecture(spec: Spec, space: Space, name: str, trials: int, slices: Mapp
     epoch = (forward_backward + validation) * fmean(per_slice)
     activations = max(0.0, answer["peak_memory_mb"] - answer["base_memory_mb"])
     memory = answer["base_memory_mb"] + activations * max(1.0, _batch(settings[largest]) / PROBE_BATCH)
-    return ArchitectureEstimate(
-        name, trials, parameters, gflops, answer["start_s"] + epoch * spec.train.epochs, memory
-    )
+    return ArchitectureEstimate(name, trials, parameters, gflops, answer["start_s"] + epoch * spec.train.epochs, memory)
 
 
 def _settings(dimensions: tuple[Dimension, ...]) -> Any:
     """Every combination of the values that change the cost; a range is stood for by its two ends."""
-    costly = [item for item in dimensions if item.name not in PARAMETERS or item.name in ("size", "batch_size", "mixed_precision")]
+    costly = [
+        item
+        for item in dimensions
+        if item.name not in PARAMETERS or item.name in ("size", "batch_size", "mixed_precision")
+    ]
     values = [item.choices if item.kind == "categorical" else item.bounds for item in costly]
     for combination in itertools.product(*values):
         yield {item.name: _typed(item, value) for item, value in zip(costly, combination, strict=True)}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Prepared:
     """Packs by `(part, size_px)` in Ray's object store, and how many cases came from the disk cache."""
 
-    packs: dict[tuple[str, int], ObjectRef]
+    packs: dict[tuple[str, int], ObjectRef[Pack]]
     from_cache: int
     cases: int
 
@@ -57,7 +57,7 @@ def prepare_on_ray(
     import ray
 
     sizes = config.sizes_px
-    remote = ray.remote(num_cpus=1, num_returns=len(sizes) + 1)(_prepare)
+    remote: Any = ray.remote(num_cpus=1, num_returns=len(sizes) + 1)(_prepare)
     cases = {part: cohort.part(part) for part in parts}
     returned = {part: [remote.remote(case, config, cache) for case in cases[part]] for part in parts}
     hits = 0
@@ -65,7 +65,7 @@ def prepare_on_ray(
         for ref in refs:
             hits += int(_get(ref[0]))
             on_case()
-    packer = ray.remote(num_cpus=1)(_pack)
+    packer: Any = ray.remote(num_cpus=1)(_pack)
     packs = {
         (part, size): packer.remote(part == "train", *(refs[index + 1] for refs in returned[part]))
         for part in parts

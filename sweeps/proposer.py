@@ -86,7 +86,9 @@ class Proposer:
         """
         key = JOINT if JOINT in self._studies else self._next_architecture()
         trial = self._studies[key].ask()
-        architecture = trial.suggest_categorical("architecture", list(self.space.architectures)) if key == JOINT else key
+        architecture = (
+            trial.suggest_categorical("architecture", list(self.space.architectures)) if key == JOINT else key
+        )
         queue = self._queues.get(architecture)
         parameters = dict(queue.pop(0)) if queue else self._sample(trial, architecture, key == JOINT)
         self._proposed[architecture] += 1
@@ -162,13 +164,14 @@ class Proposer:
 
     def _study(self, key: str, trials: int) -> optuna.Study:
         import optuna
+        from optuna.study import StudyDirection
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         seed = derived_seed(self.plan.seed, self.plan.stage, key)
         return optuna.create_study(
             sampler=build_sampler(self.plan.sampler, seed=seed, trials=trials),
             pruner=build_pruner(self.plan.scheduler, epochs=self.plan.epochs),
-            directions=list(self.plan.directions),
+            directions=[StudyDirection[word.upper()] for word in self.plan.directions],
         )
 
 
@@ -182,7 +185,9 @@ def suggest(trial: optuna.Trial, dimension: Dimension, label: str) -> Any:
     return trial.suggest_float(label, low, high, step=dimension.step, log=dimension.log)
 
 
-def trial_uid(number: int, stage: str, architecture: str, parameters: Mapping[str, Any], seed: int, fold: int = 0) -> str:
+def trial_uid(
+    number: int, stage: str, architecture: str, parameters: Mapping[str, Any], seed: int, fold: int = 0
+) -> str:
     """`t<number>-<hash>`: the number makes it unique, the hash of all that defines the trial makes a mix-up visible."""
     defining = json.dumps([stage, architecture, dict(parameters), seed, fold], sort_keys=True, separators=(",", ":"))
     return f"t{number:04d}-{hashlib.sha256(defining.encode()).hexdigest()[:8]}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -24,8 +23,8 @@ from sweeps.folder import SweepFolder
 from sweeps.prepare import Prepared, cache_root, prepare_on_ray
 from sweeps.proposer import Proposer, SearchPlan
 from sweeps.sampler import derived_seed
-from sweeps.spec.space import Space, space_hash, trials_of
 from sweeps.spec import LoadedSpec, Spec, spec_hash, stages_of
+from sweeps.spec.space import Space, space_hash, trials_of
 from sweeps.trial_files import finite
 
 if TYPE_CHECKING:
@@ -74,9 +73,7 @@ def run_sweep(loaded: LoadedSpec, folder: SweepFolder, reporter: Reporter) -> Ou
     spec = loaded.spec
     cohort = _checked_cohort(spec, reporter)
     with local_ray(_local_config(spec, cohort), environment=_worker_environment(spec)) as resources:
-        slots = slots_for(
-            resources, cpus=spec.trial.cpus, gpus=spec.trial.gpus, memory_bytes=spec.trial.memory_bytes
-        )
+        slots = slots_for(resources, cpus=spec.trial.cpus, gpus=spec.trial.gpus, memory_bytes=spec.trial.memory_bytes)
         prepared = _prepare(spec, cohort, reporter)
         baseline = _baseline(prepared, spec)
         _create(folder, loaded, cohort)
@@ -226,7 +223,7 @@ def _create(folder: SweepFolder, loaded: LoadedSpec, cohort: Cohort) -> None:
     write_atomic(folder.file("env.json"), _json(environment()))
     folder.case_map.parent.mkdir(mode=0o700)
     write_atomic(folder.case_map, _json({"schema_version": SCHEMA_VERSION, "cases": cohort.case_map()}))
-    os.chmod(folder.case_map, 0o600)
+    folder.case_map.chmod(0o600)
     sync_folder(folder.path)
 
 

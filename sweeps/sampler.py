@@ -27,7 +27,8 @@ def build_sampler(name: str, *, seed: int, trials: int) -> BaseSampler:
     """The Optuna sampler of that name.
 
     Args:
-        name: one of `sweeps.spec.catalogue.SAMPLERS`. `grid` needs none of its own: its points are queued, and this returns a random sampler
+        name: one of `sweeps.spec.catalogue.SAMPLERS`. `grid` needs none of its own: its points are queued, and this
+            returns a random sampler
             that is never asked.
         seed: fixes what the sampler draws.
         trials: how many trials the sampler will see; model-based samplers spend at most a third of them, and at most

@@ -21,6 +21,7 @@ from sweeps import trial_files
 
 if TYPE_CHECKING:
     from liverseg.inference.pictures import PictureChoice
+    from liverseg.preprocess import Pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class TrialSetting:
     """
 
     trials_folder: str
-    packs: Mapping[tuple[str, int], ObjectRef]
+    packs: Mapping[tuple[str, int], ObjectRef[Pack]]
     pictures: tuple[PictureChoice, ...]
     labels: tuple[str, ...]
     epochs: int
@@ -125,7 +126,9 @@ class TrialSession:
         if self.run is None:
             self.run = self._build()
         record = self.run.run_epoch()
-        self._log.info("epoch %d: loss %.5f, val_dice %.4f, %.1f s", record.epoch, record.loss, record.val_dice, record.seconds)
+        self._log.info(
+            "epoch %d: loss %.5f, val_dice %.4f, %.1f s", record.epoch, record.loss, record.val_dice, record.seconds
+        )
         checkpoint = self._keep(record)
         final = self.run.final_record()
         trial_files.write_record(self.folder, trial_files.LATEST, final)
@@ -190,7 +193,9 @@ class TrialSession:
         self._log.error("%s", "".join(traceback.format_exception(error)))
         epochs = len(self.run.history) if self.run is not None else 0
         seconds = time.monotonic() - self.began
-        trial_files.write_failure(self.folder, failure_kind(error), str(error) or repr(error), epochs=epochs, seconds=seconds)
+        trial_files.write_failure(
+            self.folder, failure_kind(error), str(error) or repr(error), epochs=epochs, seconds=seconds
+        )
 
     @contextlib.contextmanager
     def _captured(self) -> Iterator[None]:

@@ -33,7 +33,7 @@ class PhantomConfig:
         tumour_free_every: one patient in so many has no tumour, never the first of them.
         unenhanced_every: one scan in so many is without contrast medium.
         noise_hu: bounds of the noise standard deviation.
-        contrast_to_noise: bounds of tumour contrast over noise; the density rises linearly between.
+        contrast_to_noise: bounds of tumour contrast over noise, uniform between.
         deformation_mm: standard deviation of the smooth deformation of the whole body.
     """
 

@@ -6,7 +6,6 @@ darker than the liver, some brighter, some have a bright rim around a dark core.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -100,9 +99,9 @@ def draw_tumour(
     liver_hu: float,
     rng: np.random.Generator,
 ) -> Lesion:
-    """Kind and contrast of a tumour: contrast-to-noise lies between the bounds, with a density that rises linearly; no core falls below bile."""
+    """Kind and contrast of a tumour: contrast-to-noise is uniform between the bounds; no core falls below bile."""
     kind = str(rng.choice(KINDS, p=KIND_SHARES))
-    ratio = cnr[0] + (cnr[1] - cnr[0]) * math.sqrt(float(rng.random()))
+    ratio = float(rng.uniform(*cnr))
     contrast = ratio * noise_hu
     if kind != "hyperdense":
         contrast = -min(contrast, liver_hu - LOWEST_HU)

@@ -30,7 +30,7 @@ def stored_from_hu(hu: npt.ArrayLike) -> Image:
 
 def hu_from_stored(stored: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
     """HU (float32, same shape) of stored int16 values."""
-    return stored.astype(np.float32) / HU_STEPS + HU_CENTRE
+    return stored.astype(np.float32) / np.float32(HU_STEPS) + np.float32(HU_CENTRE)
 
 
 @dataclass(frozen=True, slots=True)

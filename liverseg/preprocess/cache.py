@@ -101,7 +101,7 @@ class Cache:
                     file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -141,9 +141,14 @@ def load_or_prepare(
     A cache that cannot be written costs a warning, not the sweep.
 
     Args:
-        case_uid, patient, image_path, mask_path, config: as `prepare_case`.
+        case_uid: pseudonym of the case.
+        patient: pseudonym of the patient.
+        image_path: the scan.
+        mask_path: its labels, or None.
+        config: sizes, slice rule and fit.
         cache: None prepares everything.
-        image_sha256, mask_sha256: of the files, when the caller has them already; read from the files otherwise.
+        image_sha256: of the image file, when the caller has it already; read from the file otherwise.
+        mask_sha256: of the mask file, likewise.
 
     Raises:
         ConfigError, DataError: as `prepare_case`. A scan that was prepared once is not read again, only hashed.

@@ -82,7 +82,11 @@ class NativeFacts:
             values = np.concatenate(self._waiting)
             if values.dtype.kind == "f":
                 np.rint(values, out=values)
-            self._levels += np.bincount(values.astype(np.intp) - self._lowest, minlength=len(self._levels))
+            low = int(values.min())
+            levels = values.astype(np.intp)
+            levels -= low
+            counts = np.bincount(levels)
+            self._levels[low - self._lowest :][: len(counts)] += counts
         self._waiting, self._n_waiting = [], 0
 
     def _hu(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

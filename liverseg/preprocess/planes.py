@@ -16,8 +16,9 @@ import numpy.typing as npt
 from liverseg.config import FITS
 from liverseg.errors import ConfigError, DataError
 from liverseg.preprocess.arrays import HU_CENTRE, HU_STEPS, PlaneMap
+from liverseg.preprocess.band import Axis, PlaneResizer
 from liverseg.preprocess.orient import Orientation
-from liverseg.preprocess.resize import Axis, Indices, PlaneResizer, nearest_indices
+from liverseg.preprocess.resize import Indices, nearest_indices
 
 _LONGEST_PX = 1 << 16
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from liverseg.errors import ConfigError
+from liverseg.training.fused_adam import FusedAdam, FusedAdamW
 
 SGD_MOMENTUM = 0.9
 
@@ -23,9 +24,9 @@ def build_optimizer(name: str, *, learning_rate: float, weight_decay: float = 0.
         ConfigError: no optimizer has that name.
     """
     if name == "adam":
-        return keras.optimizers.Adam(learning_rate=learning_rate)
+        return FusedAdam(learning_rate=learning_rate)
     if name == "adamw":
-        return keras.optimizers.AdamW(learning_rate=learning_rate, weight_decay=weight_decay)
+        return FusedAdamW(learning_rate=learning_rate, weight_decay=weight_decay)
     if name == "sgd":
         return keras.optimizers.SGD(
             learning_rate=learning_rate, momentum=SGD_MOMENTUM, nesterov=True, weight_decay=weight_decay or None

@@ -45,7 +45,7 @@ def screen_tables(sweep_folder: Path, *, width: int | None = None, rows: int | N
 
     Args:
         sweep_folder: the folder of the sweep.
-        width: columns to fit the tables into; None for those of the terminal.
+        width: columns to fit the tables into; None for those of the terminal (200 where there is none).
         rows: most rows of the trial table; None for all.
     """
     import shutil
@@ -53,5 +53,5 @@ def screen_tables(sweep_folder: Path, *, width: int | None = None, rows: int | N
     from results.reports.screen import renderables
     from results.reports.write import read_document
 
-    columns = width or shutil.get_terminal_size((120, 24)).columns
+    columns = width or shutil.get_terminal_size((200, 24)).columns
     return renderables(read_document(sweep_folder), width=columns, rows=rows)

@@ -34,7 +34,7 @@ def architectures(
     for name in ("architecture", "parameters", "trainable", f"GFLOPs at {size}", "options", "what it is"):
         table.add_column(name, justify="right" if name[0] in "ptG" else "left")
     for row in rows:
-        options = "\n".join(f"{option['name']}={option['default']} ({option['allowed']})" for option in row["options"])
+        words = "\n".join(f"{option['name']}={option['default']} ({option['allowed']})" for option in row["options"])
         counts = (f"{row['parameters']:,}", f"{row['trainable']:,}", f"{row['gflops']:.1f}")
-        table.add_row(row["name"], *counts, options, row["doc"])
+        table.add_row(row["name"], *counts, words, row["doc"])
     print_tables([table])

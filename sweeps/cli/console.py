@@ -67,11 +67,12 @@ def print_document(document: Document, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from results.reports.screen import WIDTH, render_text, renderable
+    from results.reports.screen import WIDTH, render_text, renderables
 
     console = Console(file=sys.stdout)
     if console.is_terminal:
-        console.print(renderable(document, width=min(console.width, WIDTH)))
+        for part in renderables(document, width=min(console.width, WIDTH)):
+            console.print(part)
     else:
         write_text(render_text(document))
 

@@ -68,7 +68,18 @@ def _table(report: Any) -> Any:
     facts = report.as_dict()["facts"]
     title = f"{facts['cases']} cases, {facts['usable']} usable, {facts['with_tumour']} with tumour, {facts['slices']} slices"
     table = Table(title=title, title_justify="left")
-    for name in ("case", "pseudonym", "size", "spacing mm", "axes", "HU", "labels", "liver mL", "tumour mL", "problems"):
+    for name in (
+        "case",
+        "pseudonym",
+        "size",
+        "spacing mm",
+        "axes",
+        "HU",
+        "labels",
+        "liver mL",
+        "tumour mL",
+        "problems",
+    ):
         table.add_column(name, justify="left" if name in ("case", "pseudonym", "axes", "problems") else "right")
     for item in report.reports:
         table.add_row(*_cells(item))

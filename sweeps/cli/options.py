@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 SpecArgument = Annotated[
-    str, typer.Argument(metavar="SPEC", help="A YAML file, or a ready-made spec: quickstart, study.", show_default=False)
+    str,
+    typer.Argument(metavar="SPEC", help="A YAML file, or a ready-made spec: quickstart, study.", show_default=False),
 ]
 SetOption = Annotated[
     list[str],

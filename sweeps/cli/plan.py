@@ -14,8 +14,8 @@ def plan(spec: SpecArgument, overrides: SetOption = [], as_json: JsonOption = Fa
     from sweeps.cohort import list_files, load_cohort
     from sweeps.estimate import estimate
     from sweeps.run import store_bytes
-    from sweeps.spec.space import Space
     from sweeps.spec import load_spec
+    from sweeps.spec.space import Space
 
     loaded = load_spec(spec, overrides)
     for warning in loaded.warnings:
@@ -43,7 +43,9 @@ def _table(found: Any) -> Any:
     for row in found.architectures:
         time = row.problem or duration(row.seconds_per_trial)
         memory = "–" if row.memory_mb is None else f"{row.memory_mb / 1000:.1f} GB"
-        table.add_row(row.name, str(row.trials), _span(*row.parameters, "{:,}"), _span(*row.gflops, "{:.2f}"), time, memory)
+        table.add_row(
+            row.name, str(row.trials), _span(row.parameters, "{:,}"), _span(row.gflops, "{:.2f}"), time, memory
+        )
     return table
 
 
@@ -51,7 +53,9 @@ def _lines(found: Any, cohort: Any) -> list[str]:
     from sweeps.live import duration
 
     split = cohort.split
-    parts = ", ".join(f"{part} {len(getattr(split, part))} patients / {count} slices" for part, count in found.slices.items())
+    parts = ", ".join(
+        f"{part} {len(getattr(split, part))} patients / {count} slices" for part, count in found.slices.items()
+    )
     stages = " → ".join(f"{name} ({trials})" for name, trials in found.stages)
     time = "unknown" if found.seconds is None else f"about {duration(found.seconds)} if no trial is stopped early"
     return [
@@ -63,5 +67,6 @@ def _lines(found: Any, cohort: Any) -> list[str]:
     ]
 
 
-def _span(low: float, high: float, form: str) -> str:
+def _span(ends: tuple[float, float], form: str) -> str:
+    low, high = ends
     return form.format(high) if low == high else f"{form.format(low)} … {form.format(high)}"

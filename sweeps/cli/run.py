@@ -61,7 +61,7 @@ def run(
     loaded = load_spec(spec, overrides)
     for warning in loaded.warnings:
         note(f"warning: {warning}")
-    wanted = name or loaded.spec.name
+    wanted = loaded.spec.name if name is None else name
     folder = SweepFolder.named(free_name(wanted, runs) if new_name else wanted, runs)
     from sweeps.run import run_sweep
 

@@ -22,7 +22,9 @@ def list_sweeps(runs: RootOption = Path("runs"), as_json: JsonOption = False) ->
 
         from sweeps.trial_files import finite
 
-        write_json({"schema_version": 1, "sweeps": [finite({**asdict(item), "path": str(item.path)}) for item in found]})
+        write_json(
+            {"schema_version": 1, "sweeps": [finite({**asdict(item), "path": str(item.path)}) for item in found]}
+        )
         return
     if not found:
         note(f"no sweep in {runs} yet; start one with: liversweep run quickstart")
@@ -48,7 +50,9 @@ def show(
 
 def report(
     name: NameArgument = None,
-    formats: Annotated[list[str], typer.Option("--format", help="html | markdown | csv | json | screen; the first four when left out.")] = [],  # noqa: B006
+    formats: Annotated[
+        list[str], typer.Option("--format", help="html | markdown | csv | json | screen; the first four when left out.")
+    ] = [],  # noqa: B006
     runs: RootOption = Path("runs"),
 ) -> None:
     """Write a sweep's report again from its ledger: runs/NAME/report."""
@@ -92,5 +96,13 @@ def _listing(found: Any) -> Any:
     for item in found:
         best = f"{item.objective} {item.best:.3f}" if item.best_trial else "–"
         counts = (f"{item.ended}/{item.trials}", str(item.failed or "–"))
-        table.add_row(item.name, item.problem or item.state, *counts, best, item.best_architecture, item.best_trial, item.started[:16])
+        table.add_row(
+            item.name,
+            item.problem or item.state,
+            *counts,
+            best,
+            item.best_architecture,
+            item.best_trial,
+            item.started[:16],
+        )
     return table

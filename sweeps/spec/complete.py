@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sweeps.spec.space import Space, trials_of
 from sweeps.spec.model import Spec
+from sweeps.spec.space import Space, trials_of
 from sweeps.spec.stages import stages_of
 
 DEFAULT_GRACE_EPOCHS = 2

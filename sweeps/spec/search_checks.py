@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from liverseg.config import LABELS, PARAMETERS
-from sweeps.spec.space import Space, trials_of
 from sweeps.spec.dimension import Dimension
 from sweeps.spec.faults import Fault, Path, show
 from sweeps.spec.model import Spec
+from sweeps.spec.space import Space, trials_of
 from sweeps.spec.stages import Stage, stages_of
 
 MAX_GRID = 100_000

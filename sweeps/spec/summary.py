@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sweeps.spec.space import Space, trials_of
 from sweeps.spec.catalogue import METRICS
 from sweeps.spec.model import Spec
+from sweeps.spec.space import Space, trials_of
 from sweeps.spec.stages import Stage, stages_of
 
 

@@ -176,8 +176,8 @@ def peak_mib(image: Path, mask: Path | None, way: str, folder: Path) -> float:
 
 def differences(image: Path, mask: Path) -> dict[str, float]:
     """Largest differences from Pillow in the display frame: of the filter and after fixed point, in HU and windowed."""
+    from liverseg.preprocess.band import Axis, PlaneResizer
     from liverseg.preprocess.orient import orientation_from
-    from liverseg.preprocess.resize import Axis, PlaneResizer
     from liverseg.volume import read_header, read_voxels, to_hu
 
     header = read_header(image, case="bench")

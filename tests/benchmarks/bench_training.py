@@ -1,13 +1,13 @@
 """Training steps of the five networks, against the machine's own rate of convolution.
 
-    python -m tests.benchmarks.bench_training [--rounds 5] [--batch 4] [--json FILE]
+    python -m tests.benchmarks.bench_training [--rounds 3] [--batch 8] [--json FILE]
 
-One thread, float32, 128 x 128, full width. A step is `CompiledNetwork.train`: forward, backward, Adam. It counts as three
-times the network's forward convolutions (once for the output, once each for the gradients of input and kernel); all else in a
-step (normalisation, activations, loss, optimizer, copies) is time without credit. The ceiling is the best of a few large bare
-convolutions, forward only, with nothing around them. Time is CPU-seconds of this process (`process_time`), because the
-machine may be shared. Every round measures the ceiling, then one step of the network; the ratio is made within the round
-and the median over the rounds is shown.
+One thread, float32, 128 x 128, full width. A step is `CompiledNetwork.train`: forward, backward, Adam. It counts as
+three times the network's forward convolutions (once for the output, once each for the gradients of input and
+kernel); all else in a step (normalisation, activations, loss, optimizer, copies) is time without credit. The
+ceiling is the best of a few large bare convolutions, forward only, with nothing around them. Time is CPU-seconds of
+this process (`process_time`), because the machine may be shared. Every round measures the ceiling, then one step of
+the network; the ratio is made within the round and the median over the rounds is shown.
 """
 
 from __future__ import annotations
@@ -138,7 +138,8 @@ def table(result: dict[str, Any]) -> str:
         lines.append(
             f"| `{row['architecture']}` | {row['gflop_a_step']:.0f} | {row['first_step_cpu_s']:.1f} "
             f"| {row['gflop_per_cpu_s']:.0f} | {row['ceiling_gflop_per_cpu_s']:.0f} | {row['ratio']:.0%} "
-            f"| {row['ratio_min']:.0%}-{row['ratio_max']:.0%} | {row['target']:.0%} {'yes' if row['reached'] else 'NO'} |"
+            f"| {row['ratio_min']:.0%}-{row['ratio_max']:.0%} "
+            f"| {row['target']:.0%} {'yes' if row['reached'] else 'NO'} |"
         )
     return "\n".join(lines)
 
@@ -146,8 +147,8 @@ def table(result: dict[str, Any]) -> str:
 def main() -> None:
     """Measure, print the table, write the JSON when asked to."""
     parser = argparse.ArgumentParser(description="training rate against bare convolutions")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     result = run(arguments.batch, arguments.rounds)

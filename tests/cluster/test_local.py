@@ -61,7 +61,9 @@ print(json.dumps({"rounds": rounds, "home": sorted(os.listdir(os.path.expanduser
 @pytest.mark.ray
 def test_s01_a_local_ray_is_private(tmp_path: Path) -> None:
     """Token needed, token 0600 in a folder 0700, loopback only, no dashboard, nothing in HOME, nothing left; twice over."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")} | {"HOME": str(tmp_path)}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")} | {
+        "HOME": str(tmp_path)
+    }
     probe = subprocess.run(
         [sys.executable, "-c", PROBE], capture_output=True, text=True, env=environment, timeout=240, check=False
     )
@@ -93,7 +95,9 @@ def test_slots_are_what_fits() -> None:
     assert slots_for({"CPU": 8.0, "memory": 10e9}, cpus=1, gpus=0, memory_bytes=4_000_000_000).count == 2
 
 
-@pytest.mark.parametrize("asked", [{"cpus": 9, "gpus": 0}, {"cpus": 1, "gpus": 1}, {"cpus": 1, "gpus": 0, "memory_bytes": 10**12}])
+@pytest.mark.parametrize(
+    "asked", [{"cpus": 9, "gpus": 0}, {"cpus": 1, "gpus": 1}, {"cpus": 1, "gpus": 0, "memory_bytes": 10**12}]
+)
 def test_a_trial_that_never_fits_is_refused(asked: dict) -> None:
     with pytest.raises(ClusterError, match="not even one trial fits"):
         slots_for({"CPU": 8.0, "GPU": 0.5, "memory": 1e9}, **asked)

@@ -95,7 +95,11 @@ def test_a_hopeless_trial_is_pruned_and_its_best_epoch_kept(tmp_path: Path) -> N
     scheduler = {"kind": "asha", "grace_epochs": 1, "reduction_factor": 2}
     driver = make_driver(tmp_path, [stage(space, trials=4, scheduler=scheduler)], slots=1)
     execute(driver, 4, lambda proposal, epoch: 0.9 - 0.2 * proposal.number)
-    ends = {event.payload["uid"]: event for event in read_events(driver.folder.ledger) if event.name in ("finished", "pruned")}
+    ends = {
+        event.payload["uid"]: event
+        for event in read_events(driver.folder.ledger)
+        if event.name in ("finished", "pruned")
+    }
     states = [ends[uid].name for uid in sorted(ends)]
     assert states[0] == "finished" and "pruned" in states
     pruned = next(event for event in ends.values() if event.name == "pruned")
@@ -118,7 +122,10 @@ def test_a_failure_has_its_kind_and_never_becomes_the_best(tmp_path: Path) -> No
     driver.ended(first.uid, error="raised")
     driver.ended(second.uid, error="the worker died")
     failures = [event.payload for event in read_events(driver.folder.ledger) if event.name == "failed"]
-    assert [(item["kind"], item["message"]) for item in failures] == [("oom", "out of memory"), ("crash", "the worker died")]
+    assert [(item["kind"], item["message"]) for item in failures] == [
+        ("oom", "out of memory"),
+        ("crash", "the worker died"),
+    ]
     assert driver.failures == 2 and driver.best is None
 
 

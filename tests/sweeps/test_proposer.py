@@ -53,7 +53,9 @@ def test_equal_updates_evens_out_what_was_spent() -> None:
     for number in range(30):
         proposal = proposer.ask(number)
         spent[proposal.architecture] += cost[proposal.architecture]
-        proposer.tell(proposal.uid, "finished", [0.5], architecture=proposal.architecture, updates=cost[proposal.architecture])
+        proposer.tell(
+            proposal.uid, "finished", [0.5], architecture=proposal.architecture, updates=cost[proposal.architecture]
+        )
     assert max(spent.values()) - min(spent.values()) <= max(cost.values())
 
 

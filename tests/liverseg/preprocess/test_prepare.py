@@ -115,11 +115,15 @@ def test_slope_and_intercept_are_applied(tmp_path: Path, dtype: type, slope: flo
     np.testing.assert_array_equal(case.foreground_hu, np.bincount(bins, minlength=4096))
 
 
-def test_small_stacks_and_compression_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mask_dtype", [np.uint8, np.float32])
+def test_small_stacks_and_compression_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask_dtype: type
+) -> None:
+    """Stacks of the image hold two planes, those of the mask four or one."""
     image, mask = blobs((20, 18, 11), 5)
-    whole = prepare(write_pair(tmp_path, image, mask.astype(np.float32), affine_for("LPI")))[32]
+    whole = prepare(write_pair(tmp_path, image, mask, affine_for("LPI")))[32]
     monkeypatch.setattr(stacks_module, "_STACK_BYTES", 2 * 20 * 18 * 2)
-    parts = prepare(write_pair(tmp_path, image, mask, affine_for("LPI"), ".nii.gz"))[32]
+    parts = prepare(write_pair(tmp_path, image, mask.astype(mask_dtype), affine_for("LPI"), ".nii.gz"))[32]
     np.testing.assert_array_equal(parts.image, whole.image)
     np.testing.assert_array_equal(parts.mask, whole.mask)
     np.testing.assert_array_equal(native_labels(parts), native_labels(whole))

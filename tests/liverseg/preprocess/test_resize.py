@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from liverseg.errors import ConfigError
-from liverseg.preprocess.resize import Axis, PlaneResizer, nearest_indices, resize_matrix, triangle_taps
+from liverseg.preprocess.resize import nearest_indices, resize_matrix, triangle_taps
 
 lengths = st.integers(1, 300)
 
@@ -58,28 +58,6 @@ def test_a_part_of_the_axis_is_the_part_of_the_whole(data: st.DataObject, n_in: 
     np.testing.assert_array_equal(
         nearest_indices(n_in, n_out, first, count), nearest_indices(n_in, n_out)[first : first + count]
     )
-
-
-sides = st.integers(1, 90)
-
-
-@given(sides, sides, sides, sides, st.booleans(), st.booleans(), st.sampled_from([np.int16, np.uint16, np.float32]))
-def test_planes_equal_the_dense_product(
-    h_in: int, w_in: int, h: int, w: int, flip_rows: bool, flip_columns: bool, dtype: type
-) -> None:
-    plane: np.ndarray = np.random.default_rng(h_in * w_in).integers(0, 3000, (h_in, w_in)).astype(dtype)
-    resizer = PlaneResizer(Axis(h_in, h, 0, h, flip_rows), Axis(w_in, w, 0, w, flip_columns), gain=2.0)
-    turned = plane[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1].astype(np.float64)
-    wanted = 2.0 * triangle_matrix(h_in, h) @ turned @ triangle_matrix(w_in, w).T
-    np.testing.assert_allclose(resizer(plane), wanted, atol=4e-3, rtol=0)
-    np.testing.assert_allclose(resizer(plane), wanted, atol=4e-3, rtol=0)
-
-
-def test_a_ct_slice_equals_pillow_within_the_promise() -> None:
-    plane = np.random.default_rng(3).normal(40, 300, (512, 480)).clip(-1024, 3071).astype(np.int16)
-    resizer = PlaneResizer(Axis(512, 128, 0, 128), Axis(480, 120, 0, 120))
-    pillow = Image.fromarray(plane.astype(np.float32)).resize((120, 128), Image.Resampling.BILINEAR)
-    np.testing.assert_allclose(resizer(plane), np.asarray(pillow), atol=3e-4, rtol=0)
 
 
 @pytest.mark.parametrize(

@@ -80,5 +80,5 @@ def test_losses_that_need_class_weights_say_so():
 
 
 def test_an_unknown_optimizer_lists_the_known_ones():
-    with pytest.raises(ConfigError, match="adam | adamw | sgd"):
+    with pytest.raises(ConfigError, match=r"adam \| adamw \| sgd"):
         build_optimizer("lion", learning_rate=0.1)

@@ -48,5 +48,5 @@ def test_plateau_goes_on_from_its_state(scores):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ConfigError, match="constant | cosine | plateau"):
+    with pytest.raises(ConfigError, match=r"constant \| cosine \| plateau"):
         build_schedule("linear", 0.1, 1)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.spec.space import space_hash
 from sweeps.spec import spec_hash
+from sweeps.spec.space import space_hash
 from tests.sweeps.spec.texts import SMALL, STAGED, load_text
 
 

@@ -273,7 +273,9 @@ class TestOverrides:
 
 
 def test_nothing_heavy_is_imported() -> None:
-    code = "import sys, sweeps.spec, sweeps.spec.space, sweeps.errors; sweeps.spec.load_spec('study'); print(*sys.modules)"
+    code = (
+        "import sys, sweeps.spec, sweeps.spec.space, sweeps.errors; sweeps.spec.load_spec('study'); print(*sys.modules)"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"keras", "tensorflow", "ray", "pandas", "optuna", "torch", "matplotlib", "nibabel", "scipy"}
     assert not heavy & set(loaded)

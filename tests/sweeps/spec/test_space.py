@@ -12,8 +12,8 @@ from liverseg.config import PARAMETERS
 from liverseg.errors import ConfigError
 from liverseg.models.specs import architecture, architecture_names
 from sweeps.errors import UsageError
-from sweeps.spec.space import Space, space_hash, split_parameters, trials_of
 from sweeps.spec import Spec, spec_from_resolved, stages_of
+from sweeps.spec.space import Space, space_hash, split_parameters, trials_of
 from tests.sweeps.spec.texts import DOCUMENTED, SMALL, STAGED, load_text
 
 BEST = {
