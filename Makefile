@@ -18,9 +18,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: install ## phantom scans -> quick sweep over five architectures -> ranked table -> HTML report
-	@$(BIN)/liversweep data phantom demo-data --cases 12 --seed 7 --exist-ok
-	@$(BIN)/liversweep run quickstart --set data.root=demo-data --new-name
-	@$(BIN)/liversweep report
+	@$(BIN)/liversweep data phantom phantom --cases 12 --seed 7 --exist-ok
+	@$(BIN)/liversweep run quickstart --new-name
 
 test: install ## all tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup

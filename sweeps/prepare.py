@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from liverseg.config import PrepareConfig
     from liverseg.data import Case
-    from liverseg.preprocess import Pack, PreparedCase
+    from liverseg.preprocess import Cache, Pack, PreparedCase
     from sweeps.cohort import Cohort
     from sweeps.spec import Spec
 
@@ -37,6 +37,14 @@ def cache_root(spec: Spec) -> Path | None:
     if spec.prepare.cache is False:
         return None
     return Cache.default_root() if spec.prepare.cache is True else Path(spec.prepare.cache).expanduser()
+
+
+def cache_store(spec: Spec) -> Cache | None:
+    """The disk cache itself, for preparing in this process."""
+    from liverseg.preprocess import Cache
+
+    root = cache_root(spec)
+    return None if root is None else Cache(root)
 
 
 def prepare_on_ray(

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from liverseg.models.batch_norm import FusedBatchNormalization
 from liverseg.models.blocks import Activation
 
 CHANNELS_LAST = "channels_last"
@@ -59,7 +60,7 @@ class KerasBlocks:
 
     def batch_norm(self, x: Any, *, name: str, momentum: float) -> Any:
         """See `Blocks.batch_norm`."""
-        return keras.layers.BatchNormalization(axis=-1, momentum=momentum, dtype=self.precision, name=name)(x)
+        return FusedBatchNormalization(axis=-1, momentum=momentum, dtype=self.precision, name=name)(x)
 
     def relu(self, x: Any, *, name: str) -> Any:
         """See `Blocks.relu`."""

@@ -18,6 +18,7 @@ _TISSUE_STEP = 4
 _COUNT_AT_ONCE = 1 << 17
 
 _Crop = tuple[int, int, int, npt.NDArray[np.uint8]]
+_Box = tuple[slice, slice]
 
 
 class NativeFacts:
@@ -58,17 +59,15 @@ class NativeFacts:
             self.tissue[where] = (sampled > TISSUE_HU).mean(axis=(1, 2))
         if stack.mask is None:
             return
-        self.labelled[where] = stack.mask.reshape(len(stack.mask), -1).max(axis=1) > 0
-        for index in np.flatnonzero(self.labelled[where]):
-            self._add_plane(stack.start + int(index), stack.image[index], stack.mask[index])
+        for index, mask in enumerate(stack.mask):
+            box = _labelled_box(mask)
+            if box is not None:
+                self._add_box(stack.start + index, box, stack.image[index], mask)
 
-    def _add_plane(self, position: int, image: npt.NDArray[Any], mask: npt.NDArray[np.uint8]) -> None:
-        columns = np.flatnonzero(np.bitwise_or.reduce(mask, axis=0))
-        across = slice(columns[0], columns[-1] + 1)
-        rows = np.flatnonzero(mask[:, across].max(axis=1))
-        box = (slice(rows[0], rows[-1] + 1), across)
+    def _add_box(self, position: int, box: _Box, image: npt.NDArray[Any], mask: npt.NDArray[np.uint8]) -> None:
+        self.labelled[position] = True
         labels = mask[box].copy()
-        self._crops.append((position, int(rows[0]), int(columns[0]), labels))
+        self._crops.append((position, int(box[0].start), int(box[1].start), labels))
         # Contiguous copies of the box first: a boolean index into a view costs three times as much.
         foreground = image[box].ravel()[labels.ravel() != 0]
         self._waiting.append(foreground)
@@ -83,9 +82,7 @@ class NativeFacts:
             if values.dtype.kind == "f":
                 np.rint(values, out=values)
             low = int(values.min())
-            levels = values.astype(np.intp)
-            levels -= low
-            counts = np.bincount(levels)
+            counts = np.bincount(np.subtract(values, low, dtype=np.intp, casting="unsafe"))
             self._levels[low - self._lowest :][: len(counts)] += counts
         self._waiting, self._n_waiting = [], 0
 
@@ -120,6 +117,24 @@ class NativeFacts:
     def _display_shape(self) -> tuple[int, int, int]:
         n, slower, faster = self._shape
         return (n, faster, slower) if self._orientation.transposed else (n, slower, faster)
+
+
+def _labelled_box(mask: npt.NDArray[np.uint8]) -> _Box | None:
+    """Rows and columns of the smallest box around all labels of a plane; None when there are none.
+
+    Args:
+        mask: uint8 `(slower, faster)`, C order.
+    """
+    # Whether there is anything in eight voxels is asked at once where rows are whole words, and bytes are searched from
+    # either end faster than arrays.
+    words = mask.view(np.uint64) if mask.shape[1] % 8 == 0 else mask
+    used = (words != 0).tobytes()
+    first = used.find(1)
+    if first < 0:
+        return None
+    rows = slice(first // words.shape[1], used.rfind(1) // words.shape[1] + 1)
+    columns = np.flatnonzero(np.bitwise_or.reduce(mask[rows], axis=0))
+    return rows, slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _assemble(crops: list[_Crop]) -> tuple[tuple[int, int, int], npt.NDArray[np.uint8]]:

@@ -86,7 +86,7 @@ def _planes(file: VoxelFile, orientation: Orientation, case: str) -> Iterator[Ra
     depth = header.shape[orientation.axes[0]]
     step = max(1, _STACK_BYTES * depth // header.promised_bytes)
     if orientation.axes[0] == 2:
-        for slab in slabs(file.path, header, case=case, planes=step):
+        for slab in slabs(file.path, header, case=case, planes=step, reuse=True):
             yield slab.transpose(2, 1, 0)
         return
     volume = orientation.stack(read_voxels(file.path, header, case=case))

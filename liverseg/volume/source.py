@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import Protocol, cast
 
-from isal import igzip, isal_zlib
+from isal import isal_zlib
 
 from liverseg.volume.rules import Subject
 
 CHUNK_BYTES = 2 * 2**20
+_COMPRESSED_BYTES = 2**17
 
 
 class Source(Protocol):
@@ -28,7 +29,6 @@ class Source(Protocol):
 
 _FAULTS = (OSError, EOFError, OverflowError, cast(type[Exception], isal_zlib.error))
 """What reading raises for damage; `OverflowError` is a gzip header without an end."""
-_open_gzip = cast(Callable[[Path], AbstractContextManager[BinaryIO]], igzip.open)
 
 
 def is_gzip_name(path: Path) -> bool:
@@ -48,8 +48,10 @@ def open_source(subject: Subject) -> Iterator[Source]:
     """
     path = subject.path
     try:
-        with _open_gzip(path) if is_gzip_name(path) else path.open("rb", buffering=0) as source:
-            yield cast(Source, source)
+        with path.open("rb", buffering=0) as file:
+            # The reader inside `igzip.open`, without the buffer around it, which has every byte copied once more
+            # through fresh memory: a fifth of the time of reading a scan.
+            yield isal_zlib._GzipReader(file, _COMPRESSED_BYTES) if is_gzip_name(path) else cast(Source, file)
     except _FAULTS as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         allowed = "a file that reads to its end with the right checksum"
