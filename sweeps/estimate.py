@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 PROBE_BATCH = 4
 PROBE_TIMEOUT_S = 600
-# Two live packs are never needed at once, but the single cases lie beside the packs while these are made.
 COMBINATIONS = 512
 
 
@@ -81,24 +80,18 @@ def estimate(
         on_architecture: called after each measurement.
     """
     slots = max(1, (spec.cluster.cpus or usable_cpus()) // spec.trial.cpus)
-    spaces = [(stage, Space.from_spec(spec, stage.name)) for stage in stages_of(spec)]
-    counts: dict[str, int] = {}
-    for stage, space in spaces:
-        # Which architecture a later stage runs is not known before; the even share is the fair guess.
-        for index, name in enumerate(space.architectures):
-            trials, parts = trials_of(spec, stage.name), len(space.architectures)
-            counts[name] = counts.get(name, 0) + trials // parts + (index < trials % parts)
+    stages = [(Space.from_spec(spec, stage.name), trials_of(spec, stage.name)) for stage in stages_of(spec)]
     slices = {part: cohort.slices(part) for part in ("train", "validation", "test")}
     rows = []
-    for name, trials in counts.items():
-        rows.append(_architecture(spec, spaces[0][1], name, trials, slices))
+    for name in dict.fromkeys(name for space, _ in stages for name in space.architectures):
+        rows.append(_architecture(spec, name, _shares(stages, name), slices))
         on_architecture()
     known = [row.seconds_per_trial * row.trials for row in rows if row.seconds_per_trial is not None]
     return Estimate(
         name=spec.name,
-        trials=sum(counts.values()),
+        trials=sum(trials for _, trials in stages),
         slots=slots,
-        stages=tuple((stage.name, trials_of(spec, stage.name)) for stage, _ in spaces),
+        stages=tuple((space.stage, trials) for space, trials in stages),
         slices=slices,
         store_bytes=store_bytes,
         seconds=sum(known) / slots if len(known) == len(rows) else None,
@@ -107,21 +100,39 @@ def estimate(
     )
 
 
-def _architecture(spec: Spec, space: Space, name: str, trials: int, slices: Mapping[str, int]) -> ArchitectureEstimate:
-    settings = list(itertools.islice(_settings(space.dimensions(name)), COMBINATIONS))
-    facts = [_facts(spec, name, setting) for setting in settings]
+def _shares(stages: Sequence[tuple[Space, int]], name: str) -> list[tuple[Space, int]]:
+    """The stages in which an architecture can take part, with its even share of their trials.
+
+    Which architecture a later stage runs is not known before the one before it has ended; the even share is the fair guess.
+    """
+    shares = []
+    for space, trials in stages:
+        if name in space.architectures:
+            index, parts = space.architectures.index(name), len(space.architectures)
+            shares.append((space, trials // parts + (index < trials % parts)))
+    return shares
+
+
+def _architecture(
+    spec: Spec, name: str, shares: Sequence[tuple[Space, int]], slices: Mapping[str, int]
+) -> ArchitectureEstimate:
+    by_stage = [list(itertools.islice(_settings(space.dimensions(name)), COMBINATIONS)) for space, _ in shares]
+    costs = [[_facts(spec, name, setting) for setting in settings] for settings in by_stage]
+    facts = [fact for stage in costs for fact in stage]
+    settings = [setting for stage in by_stage for setting in stage]
+    trials = sum(count for _, count in shares)
     parameters = (min(fact[0] for fact in facts), max(fact[0] for fact in facts))
     gflops = (min(fact[1] for fact in facts), max(fact[1] for fact in facts))
     largest = max(range(len(settings)), key=lambda index: (facts[index][1], _batch(settings[index])))
     answer = _probe(spec, name, settings[largest])
     if "error" in answer:
         return ArchitectureEstimate(name, trials, parameters, gflops, None, None, str(answer["error"]))
-    per_slice = [gflop / facts[largest][1] for _, gflop in facts]
-    forward_backward = answer["step_s"] / PROBE_BATCH * slices["train"]
-    validation = answer["predict_s"] / PROBE_BATCH * slices["validation"]
-    epoch = (forward_backward + validation) * fmean(per_slice)
-    activations = max(0.0, answer["peak_memory_mb"] - answer["base_memory_mb"])
-    memory = answer["base_memory_mb"] + activations * max(1.0, _batch(settings[largest]) / PROBE_BATCH)
+    # Time goes with the operations: a stage's trials cost the mean over its settings.
+    work = [count * fmean(gflop for _, gflop in stage) for (_, count), stage in zip(shares, costs, strict=True)]
+    relative = sum(work) / max(1, trials) / facts[largest][1]
+    epoch = (answer["step_s"] * slices["train"] + answer["predict_s"] * slices["validation"]) / PROBE_BATCH * relative
+    growth = max(1.0, max(map(_batch, settings)) / PROBE_BATCH)
+    memory = answer["base_memory_mb"] + growth * max(0.0, answer["peak_memory_mb"] - answer["base_memory_mb"])
     return ArchitectureEstimate(name, trials, parameters, gflops, answer["start_s"] + epoch * spec.train.epochs, memory)
 
 

@@ -15,7 +15,7 @@ HISTOGRAM_BINS = 4096
 HISTOGRAM_LOW_HU = -1024
 TISSUE_HU = -200
 _TISSUE_STEP = 4
-_COUNT_AT_ONCE = 1 << 17
+_COUNT_AT_ONCE = 1 << 15
 
 _Crop = tuple[int, int, int, npt.NDArray[np.uint8]]
 _Box = tuple[slice, slice]
@@ -42,8 +42,8 @@ class NativeFacts:
         self._shape = (header.shape[orientation.axes[0]], *(header.shape[axis] for axis in orientation.plane_axes))
         self._spacing_mm = orientation.permute(header.spacing_mm)
         self._crops: list[_Crop] = []
-        self._waiting: list[npt.NDArray[Any]] = []
-        self._n_waiting = 0
+        # Allocated once: fresh memory of this size costs as much as the counting.
+        self._work = np.empty(_COUNT_AT_ONCE, np.intp)
         self.labelled = np.zeros(self._shape[0], bool)
         self.tissue = np.zeros(self._shape[0], np.float32)
         # Stacks hold integers of up to 16 bits, or HU between -32768 and 32768 that are rounded before counting.
@@ -70,21 +70,17 @@ class NativeFacts:
         self._crops.append((position, int(box[0].start), int(box[1].start), labels))
         # Contiguous copies of the box first: a boolean index into a view costs three times as much.
         foreground = image[box].ravel()[labels.ravel() != 0]
-        self._waiting.append(foreground)
-        self._n_waiting += len(foreground)
-        if self._n_waiting > _COUNT_AT_ONCE:
-            self._count()
+        for start in range(0, len(foreground), _COUNT_AT_ONCE):
+            self._count(foreground[start : start + _COUNT_AT_ONCE])
 
-    def _count(self) -> None:
-        """Move the waiting foreground voxels into the histogram of stored values."""
-        if self._waiting:
-            values = np.concatenate(self._waiting)
-            if values.dtype.kind == "f":
-                np.rint(values, out=values)
-            low = int(values.min())
-            counts = np.bincount(np.subtract(values, low, dtype=np.intp, casting="unsafe"))
-            self._levels[low - self._lowest :][: len(counts)] += counts
-        self._waiting, self._n_waiting = [], 0
+    def _count(self, values: npt.NDArray[Any]) -> None:
+        """Add 1 to `_COUNT_AT_ONCE` foreground voxels to the histogram of stored values."""
+        if values.dtype.kind == "f":
+            values = np.rint(values)
+        low = int(values.min())
+        levels = np.subtract(values, low, out=self._work[: len(values)], dtype=np.intp, casting="unsafe")
+        counts = np.bincount(levels)
+        self._levels[low - self._lowest :][: len(counts)] += counts
 
     def _hu(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         slope, intercept = self._scale
@@ -92,7 +88,6 @@ class NativeFacts:
 
     def foreground_hu(self) -> npt.NDArray[np.int64]:
         """Counts of foreground voxels by HU, int64 `(4096,)`, see `PreparedCase`."""
-        self._count()
         hu = np.rint(self._hu(np.arange(len(self._levels)) + self._lowest))
         bins = np.clip(hu - HISTOGRAM_LOW_HU, 0, HISTOGRAM_BINS - 1).astype(np.intp)
         counts = np.zeros(HISTOGRAM_BINS, np.int64)

@@ -18,8 +18,8 @@ from liverseg.preprocess.orient import Orientation
 from liverseg.volume import Header, read_voxels, slabs, to_hu, to_labels
 
 Raw = npt.NDArray[Any]
-# Small enough to be filtered while still in a core's second-level cache.
-_STACK_BYTES = 1 << 20
+# Small enough for a core's second-level cache, with several planes for what is paid once a stack.
+_STACK_BYTES = 1 << 21
 _BIGGEST_HU = 32768.0
 
 

@@ -18,6 +18,7 @@ Voxels = npt.NDArray[Any]
 
 LABELS_ALLOWED = (0, 1, 2)
 WHOLE_NUMBER_TOLERANCE = 1e-3
+_LOOK_AHEAD_BYTES = 2**16
 
 
 def planes_per_slab(header: Header) -> int:
@@ -154,6 +155,7 @@ def _ends_early(subject: Subject, where: str) -> DataError:
 
 
 def _expect_end(source: Source, subject: Subject) -> None:
-    if source.read(1):
+    # Not one byte: where damage has made the stream go on, its checksum is usually near and names the true fault.
+    if read_fully(source, _LOOK_AHEAD_BYTES):
         what, got = "file goes on after the last voxel", "more data than the header promises"
         raise subject.broken("N3", what, got, "nothing after the last voxel", "convert the scan again")

@@ -7,9 +7,10 @@ from collections import Counter
 
 from results.metrics import metric
 from results.ranking import best_by_architecture, rank_trials
-from results.records import CaseScore, Sweep, TrialRecord
-from results.statistics import FEWEST, paired_difference
+from results.records import Sweep, TrialRecord
+from results.statistics import FEWEST, Difference, paired_difference
 from results.tables.architectures import failures_text
+from results.tables.patients import patient_dice
 from results.text import printable
 
 
@@ -73,31 +74,32 @@ def _margin(sweep: Sweep, first: TrialRecord, second: TrialRecord) -> str:
     lead = abs(first.metric(objective.metric) - second.metric(objective.metric))
     name = printable(second.architecture)
     text = f"That is {lead:.3f} better than the best trial of the next architecture, {name}."
-    patients = _patients(first)
-    other = _patients(second)
-    shared = sorted(patients.keys() & other.keys())
-    if len(shared) < 2:
+    found = [(label, _difference(first, second, label)) for label in sweep.sweep.labels]
+    known = [(label, difference) for label, difference in found if difference is not None]
+    if not known:
         return f"{text} With fewer than two patients scored there is no telling whether the difference would hold."
-    difference = paired_difference([patients[key] for key in shared], [other[key] for key in shared])
-    text += f" Over {difference.n} patients the mean difference in Dice is {_signed(difference.mean)}"
-    text += f" (95 % bootstrap interval {_signed(difference.ci_low)} to {_signed(difference.ci_high)})."
+    return " ".join([text, *(_compared(label, difference) for label, difference in known)])
+
+
+def _difference(first: TrialRecord, second: TrialRecord, label: str) -> Difference | None:
+    """Paired difference of a label's Dice over the patients that both trials scored; None below two of them."""
+    ours, theirs = patient_dice(first, label), patient_dice(second, label)
+    shared = [key for key in sorted(ours.keys() & theirs.keys()) if math.isfinite(ours[key] + theirs[key])]
+    if len(shared) < 2:
+        return None
+    return paired_difference([ours[key] for key in shared], [theirs[key] for key in shared])
+
+
+def _compared(label: str, difference: Difference) -> str:
+    text = (
+        f"{label.capitalize()}: over {difference.n} patients the mean difference in Dice is {_signed(difference.mean)}"
+    )
+    text += f" (95 % bootstrap interval {_signed(difference.ci_low)} to {_signed(difference.ci_high)});"
     if difference.underpowered:
-        return f"{text} With fewer than {FEWEST} patients this comparison is underpowered: no conclusion can be drawn."
+        return f"{text} with fewer than {FEWEST} patients this is underpowered, no conclusion can be drawn."
     if difference.ci_low <= 0 <= difference.ci_high:
-        return f"{text} The interval contains 0: the two cannot be told apart on these patients."
-    return text
-
-
-def _patients(trial: TrialRecord) -> dict[str, float]:
-    """Dice by patient, mean over labels and cases that have one."""
-    cases: dict[str, list[CaseScore]] = {}
-    for case in trial.cases:
-        cases.setdefault(case.patient, []).append(case)
-    values = {
-        patient: [dice for case in found for dice in (case.dice_liver, case.dice_tumour) if math.isfinite(dice)]
-        for patient, found in cases.items()
-    }
-    return {patient: math.fsum(found) / len(found) if found else math.nan for patient, found in values.items()}
+        return f"{text} the interval contains 0, so the two cannot be told apart on these patients."
+    return f"{text} the interval leaves 0 out."
 
 
 def _signed(value: float) -> str:

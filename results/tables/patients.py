@@ -15,11 +15,16 @@ _SCORES = {"liver": "dice_liver", "tumour": "dice_tumour"}
 
 
 def patient_dice(trial: TrialRecord, label: str) -> dict[str, float]:
-    """Dice of a label by patient (mean over the patient's cases with a number; NaN when no case has one)."""
+    """Dice of a label by patient: mean over the patient's cases with a number; NaN when no case has one.
+
+    Tumour counts only where there is tumour: a false finding in a tumour-free patient is a matter of specificity, and its
+    Dice of 0 is part of no mean, as in the scores that rank.
+    """
     found: dict[str, list[float]] = {}
     for case in trial.cases:
         value = getattr(case, _SCORES[label])
-        found.setdefault(case.patient, []).extend([] if value != value else [value])
+        counts = value == value and (label != "tumour" or case.has_tumour)
+        found.setdefault(case.patient, []).extend([value] if counts else [])
     return {patient: sum(values) / len(values) if values else float("nan") for patient, values in found.items()}
 
 

@@ -84,6 +84,32 @@ def test_slabs_are_the_volume_in_whole_planes(tmp_path_factory: Any, planes: int
     np.testing.assert_array_equal(np.concatenate(blocks, axis=2), VOXELS)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_reused_slabs_hold_the_same_planes_one_after_the_other(tmp_path: Path, ending: str, order: str) -> None:
+    path = put(tmp_path / f"a{ending}", nifti_bytes(VOXELS, order=order))
+    seen = [block.copy(order="F") for block in slabs(path, read_header(path), planes=4, reuse=True)]
+    assert [block.shape[2] for block in seen] == [4, 2]
+    np.testing.assert_array_equal(np.concatenate(seen, axis=2), VOXELS)
+
+
+def test_only_reused_slabs_share_memory(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.nii.gz", nifti_bytes(VOXELS))
+    header = read_header(path)
+    for reuse in (False, True):
+        first, second = slabs(path, header, planes=3, reuse=reuse)
+        assert np.shares_memory(first, second) is reuse
+        assert first.flags.writeable and first.flags.f_contiguous
+
+
+def test_gzip_reads_the_same_without_the_unbuffered_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = put(tmp_path / "a.nii.gz", nifti_bytes(VOXELS))
+    monkeypatch.delattr("isal.isal_zlib._GzipReader")
+    np.testing.assert_array_equal(decode(path), VOXELS)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert rule_of(path) == "N1"
+
+
 def test_default_slabs_hold_about_two_mebibytes(tmp_path: Path) -> None:
     array = np.zeros((256, 256, 100), np.int16)
     path = put(tmp_path / "a.nii.gz", nifti_bytes(array))

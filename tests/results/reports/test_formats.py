@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -34,6 +36,7 @@ from results.reports.html import content_policy
 from results.reports.markdown import escape
 from results.reports.screen import render_text
 from results.sweep_folder import SweepFolder
+from results.tables.patients import patient_dice
 from tests.results.ledger_factory import HOSTILE, FakeLedger, realistic
 from tests.results.ledger_factory import hostile as hostile_ledger
 from tests.results.plots.test_plots import all_failed, folded
@@ -243,9 +246,17 @@ def test_the_page_says_what_it_must(document: Document) -> None:
         assert sentence in text
 
 
+def test_a_false_tumour_in_a_tumour_free_patient_is_in_no_mean_of_tumour_dice() -> None:
+    """Else a trial that finds nothing (Dice undefined) and one that finds too much (Dice 0) differ by what neither is ranked on."""
+    sweep = folded(realistic(20, cases=12, epochs=2))
+    trial = next(trial for trial in sweep.trials if trial.state == "finished")
+    cases = tuple(case._replace(has_tumour=False, dice_tumour=0.0) for case in trial.cases)
+    assert all(math.isnan(value) for value in patient_dice(replace(trial, cases=cases), "tumour").values())
+
+
 def test_the_summary_of_a_clear_winner_gives_an_interval() -> None:
     text = " ".join(build_document(folded(realistic(20, cases=12, epochs=2))).summary)
-    assert "Over 12 patients" in text
+    assert "Liver: over 12 patients" in text
     assert "underpowered" not in text
 
 
