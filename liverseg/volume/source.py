@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
@@ -29,6 +29,7 @@ class Source(Protocol):
 
 _FAULTS = (OSError, EOFError, OverflowError, cast(type[Exception], isal_zlib.error))
 """What reading raises for damage; `OverflowError` is a gzip header without an end."""
+_open_gzip = cast(Callable[[BinaryIO], Source], igzip.open)
 
 
 def is_gzip_name(path: Path) -> bool:
@@ -64,7 +65,7 @@ def _decompressed(file: BinaryIO) -> Source:
     memory: up to a fifth of the time of reading a scan. As its name is not a public one, a release of isal may lack it.
     """
     reader = getattr(isal_zlib, "_GzipReader", None)
-    return cast(Source, reader(file, _COMPRESSED_BYTES) if reader else igzip.open(file))
+    return cast(Source, reader(file, _COMPRESSED_BYTES) if reader else _open_gzip(file))
 
 
 def read_fully(source: Source, size: int) -> bytes:
