@@ -22,7 +22,7 @@ demo: install ## phantom scans -> quick sweep over five architectures -> ranked 
 	@$(BIN)/liversweep run quickstart --new-name
 
 test: install ## all tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: install ## lint, types, import contracts, spelling
 	$(BIN)/ruff check .

@@ -73,16 +73,39 @@ class Parameter:
 _LIST = (
     Parameter(name="learning_rate", kind="float", default=1e-4, low=1e-8, high=10.0, doc="initial learning rate"),
     Parameter(name="batch_size", kind="int", default=16, low=1, high=1024, doc="slices a gradient update"),
-    Parameter(name="size", kind="int", default=128, low=32, high=1024, step=32, doc="side of the network's square input, pixels"),
+    Parameter(
+        name="size",
+        kind="int",
+        default=128,
+        low=32,
+        high=1024,
+        step=32,
+        doc="side of the network's square input, pixels",
+    ),
     Parameter(name="window", kind="choice", default="study", choices=WINDOWS, doc="intensity window and normalisation"),
     Parameter(name="loss", kind="choice", default="ce", choices=LOSSES, doc="training loss"),
     Parameter(name="optimizer", kind="choice", default="adam", choices=OPTIMIZERS, doc="gradient descent rule"),
     Parameter(name="schedule", kind="choice", default="constant", choices=SCHEDULES, doc="learning-rate schedule"),
-    Parameter(name="weight_decay", kind="float", default=0.0, low=0.0, high=1.0, doc="decoupled weight decay (adamw, sgd)"),
-    Parameter(name="augment_flip", kind="float", default=0.0, low=0.0, high=1.0, doc="probability of a left-right flip"),
-    Parameter(name="augment_rotate_deg", kind="float", default=0.0, low=0.0, high=180.0, doc="largest rotation, degrees"),
-    Parameter(name="augment_scale", kind="float", default=0.0, low=0.0, high=0.9, doc="largest relative change of size"),
-    Parameter(name="augment_intensity", kind="float", default=0.0, low=0.0, high=1.0, doc="strength of brightness, contrast and noise changes"),
+    Parameter(
+        name="weight_decay", kind="float", default=0.0, low=0.0, high=1.0, doc="decoupled weight decay (adamw, sgd)"
+    ),
+    Parameter(
+        name="augment_flip", kind="float", default=0.0, low=0.0, high=1.0, doc="probability of a left-right flip"
+    ),
+    Parameter(
+        name="augment_rotate_deg", kind="float", default=0.0, low=0.0, high=180.0, doc="largest rotation, degrees"
+    ),
+    Parameter(
+        name="augment_scale", kind="float", default=0.0, low=0.0, high=0.9, doc="largest relative change of size"
+    ),
+    Parameter(
+        name="augment_intensity",
+        kind="float",
+        default=0.0,
+        low=0.0,
+        high=1.0,
+        doc="strength of random brightness, contrast and noise",
+    ),
     Parameter(name="mixed_precision", kind="bool", default=False, doc="compute in 16 bits, keep weights in 32"),
 )
 

@@ -84,7 +84,9 @@ class DataError(LiversegError):
         self.rule = rule
 
     def __str__(self) -> str:
-        head = ", ".join(part for part in (self.case and f"case {self.case}", self.rule and f"rule {self.rule}") if part)
+        head = ", ".join(
+            part for part in (self.case and f"case {self.case}", self.rule and f"rule {self.rule}") if part
+        )
         return f"[{head}] {super().__str__()}" if head else super().__str__()
 
 

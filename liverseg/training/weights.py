@@ -70,7 +70,10 @@ def load_best(folder: Path) -> keras.Model:
     values, weights = read_best(folder)
     parameters = values["parameters"]
     config = TrainConfig(
-        architecture=values["architecture"], options=values["options"], parameters=parameters, labels=tuple(values["labels"])
+        architecture=values["architecture"],
+        options=values["options"],
+        parameters=parameters,
+        labels=tuple(values["labels"]),
     )
     model = build_model(
         config.architecture,
@@ -81,7 +84,9 @@ def load_best(folder: Path) -> keras.Model:
     )
     shapes = [tuple(variable.shape) for variable in model.variables]
     if shapes != [value.shape for value in weights]:
-        raise ConfigError("the weights do not fit the network", where=str(folder), next_step="use the version that wrote them")
+        raise ConfigError(
+            "the weights do not fit the network", where=str(folder), next_step="use the version that wrote them"
+        )
     for variable, value in zip(model.variables, weights, strict=True):
         variable.assign(value)
     return model

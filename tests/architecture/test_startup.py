@@ -61,5 +61,7 @@ def test_each_package_has_a_readme() -> None:
 
 def test_no_file_is_called_utils() -> None:
     vague = {"utils.py", "util.py", "helpers.py", "misc.py", "common.py"}
-    files = [path for package in ("sweeps", "liverseg", "cluster", "results") for path in (ROOT / package).rglob("*.py")]
+    files = [
+        path for package in ("sweeps", "liverseg", "cluster", "results") for path in (ROOT / package).rglob("*.py")
+    ]
     assert [path for path in files if path.name in vague] == []

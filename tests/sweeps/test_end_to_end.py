@@ -14,7 +14,7 @@ from liverseg.phantom import PhantomConfig, write_cohort
 from results.ledger import read_events
 from tests.sweeps.cli_runs import Result, liversweep, ray_processes_of
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("end_to_end")]
+pytestmark = pytest.mark.ray
 
 CANARY = "SMITH_JOHN_1961"
 SPEC = """\
@@ -101,7 +101,15 @@ def test_the_folder_of_a_trial_holds_what_is_promised(place: Place) -> None:
     assert len(trials) == 2
     for trial in trials:
         have = {path.name for path in trial.iterdir()}
-        promised = {"params.json", "history.csv", "final.json", "cases.parquet", "checkpoint", "log.txt", "pictures.npz"}
+        promised = {
+            "params.json",
+            "history.csv",
+            "final.json",
+            "cases.parquet",
+            "checkpoint",
+            "log.txt",
+            "pictures.npz",
+        }
         assert promised <= have
         assert len((trial / "history.csv").read_text().splitlines()) == 3
 
@@ -142,7 +150,9 @@ def test_stages_follow_each_other_and_start_from_the_best(place: Place) -> None:
     events = read_events(place.folder / "runs" / "staged" / "ledger.jsonl")
     suggested = [event.payload for event in events if event.name == "suggested"]
     assert [item["stage"] for item in suggested] == ["batch-size", "batch-size", "rate"]
-    scores = {event.payload["uid"]: event.payload["metrics"]["val_dice"] for event in events if event.name == "finished"}
+    scores = {
+        event.payload["uid"]: event.payload["metrics"]["val_dice"] for event in events if event.name == "finished"
+    }
     best = max(suggested[:2], key=lambda item: scores[item["uid"]])
     assert suggested[2]["parameters"]["batch_size"] == best["parameters"]["batch_size"]
     assert suggested[2]["parameters"]["learning_rate"] == 0.01

@@ -160,7 +160,7 @@ class TestReadyMade:
         widths = {choice.name: choice.dimensions[0].value for choice in spec.search.architectures}
         assert set(widths) == {"unet", "unet_resnet18", "unet_resnet50", "segnet", "encoder_decoder"}
         assert max(widths.values()) <= 8
-        assert spec.prepare.size == (64,)
+        assert spec.prepare.size == (96,)
 
     def test_study_is_the_studys_protocol(self) -> None:
         spec = load_spec("study").spec
