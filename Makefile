@@ -14,11 +14,12 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing the locked packages (about 1 GB, a minute or two) ..." >&2
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --config-settings editable_mode=compat -e .
 	@touch $@
 
 demo: install ## phantom scans -> quick sweep over five architectures -> ranked table -> HTML report
-	@$(BIN)/liversweep data phantom phantom --cases 12 --seed 7 --exist-ok
+	@$(BIN)/liversweep data phantom phantom --cases 24 --seed 7 --exist-ok
 	@$(BIN)/liversweep run quickstart --new-name
 
 test: install ## all tests

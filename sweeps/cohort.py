@@ -141,5 +141,5 @@ def _strata(cases: tuple[Case, ...]) -> Mapping[str, bool]:
 def _listing(errors: tuple[Problem, ...]) -> str:
     lines = [f"{len(errors)} problems in the data; nothing was written"]
     lines += [f"  {problem.message}" for problem in errors]
-    lines.append("mend the files, or leave such cases out with --set data.skip_bad=true")
+    lines.append("mend the files, or leave such cases out with --skip-bad (data.skip_bad: true)")
     return "\n".join(lines)

@@ -48,6 +48,9 @@ def run(
     name: Annotated[str | None, typer.Option(help="Name of the sweep; the spec's own when left out.")] = None,
     new_name: Annotated[bool, typer.Option("--new-name", help="Add a number to a name that is taken.")] = False,
     runs: RootOption = Path("runs"),
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out scans that break a rule, and list them.")
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live table.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,7 +61,7 @@ def run(
     from sweeps.folder import SweepFolder, free_name
     from sweeps.spec import load_spec
 
-    loaded = load_spec(spec, overrides)
+    loaded = load_spec(spec, [*overrides, "data.skip_bad=true"] if skip_bad else overrides)
     for warning in loaded.warnings:
         note(f"warning: {warning}")
     wanted = loaded.spec.name if name is None else name

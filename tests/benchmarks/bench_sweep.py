@@ -1,6 +1,6 @@
 """Sweep efficiency: bare training time over what the sweep's slots had, for 8 trainings of about 10 s on 2 slots.
 
-    python -m tests.benchmarks.bench_sweep [--rounds 3] [--epochs 12] [--json FILE]
+    python -m tests.benchmarks.bench_sweep [--rounds 3] [--epochs 8] [--json FILE]
 
 A sweep of eight trainings is run by the installed command. Then the same eight are run bare: two plain Python processes side
 by side, four trainings each, one after the other, no Ray, no ledger, no records, libraries imported before the clock starts.
@@ -172,7 +172,7 @@ def main() -> None:
     """Measure and print; with `--json FILE` also write."""
     parser = argparse.ArgumentParser(description="sweep efficiency")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()

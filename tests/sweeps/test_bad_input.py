@@ -107,7 +107,7 @@ def test_a_bad_scan_names_the_case_and_the_rule(tmp_path: Path) -> None:
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
     message = refused(tmp_path, "run", "spec.yaml")
-    assert "case volume-1" in message and "rule N1" in message and "skip_bad" in message
+    assert "case volume-1" in message and "rule N1" in message and "--skip-bad" in message
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", "", ".hidden", "x" * 65])

@@ -1,0 +1,108 @@
+"""Preparation on Ray: once a case, read by workers without a copy, nothing of the test patients, nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+
+from cluster.config import LocalConfig
+from cluster.local import local_ray
+from liverseg.config import PrepareConfig
+from liverseg.errors import DataError
+from liverseg.preprocess import Cache, load_or_prepare, pack
+from sweeps.cohort import Cohort, load_cohort
+from sweeps.prepare import prepare_on_ray
+from sweeps.spec import load_spec
+from tests.sweeps.test_bad_input import SPEC, scans
+
+pytestmark = pytest.mark.ray
+CONFIG = PrepareConfig(sizes_px=(32, 64), slices="liver")
+
+
+@pytest.fixture(scope="module")
+def connected() -> Iterator[None]:
+    with local_ray(LocalConfig(cpus=2, object_store_bytes=100 * 2**20)):
+        yield
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Cohort:
+    scans(tmp_path / "scans", 5)
+    (tmp_path / "spec.yaml").write_text(SPEC.replace("test: 0,", "test: 0.2,"))
+    return load_cohort(load_spec(str(tmp_path / "spec.yaml")).spec, threads=1)
+
+
+def look(reference: list[object]) -> dict[str, object]:
+    """Worker side: whether the arrays lie in shared memory, and what is in them."""
+    found = ray.get(reference[0])
+    return {
+        "owns": found.image.flags.owndata or found.mask.flags.owndata,
+        "writes": found.image.flags.writeable,
+        "contiguous": found.image.flags.c_contiguous and found.mask.flags.c_contiguous,
+        "sum": int(found.image.astype(np.int64).sum()),
+    }
+
+
+def test_workers_read_the_packs_where_they_lie(connected: None, cohort: Cohort) -> None:
+    prepared = prepare_on_ray(cohort, CONFIG, None)
+    assert set(prepared.packs) == {("train", 32), ("train", 64), ("validation", 32), ("validation", 64)}
+    for (part, size), reference in prepared.packs.items():
+        here = pack(
+            [
+                load_or_prepare(case.uid, case.patient, case.files.image, case.files.mask, CONFIG, cache=None)[size]
+                for case in cohort.part(part)
+            ],
+            training=part == "train",
+        )
+        seen = ray.get(ray.remote(look).remote([reference]))
+        assert seen == {
+            "owns": False,
+            "writes": False,
+            "contiguous": True,
+            "sum": int(here.image.astype(np.int64).sum()),
+        }
+
+
+def test_the_test_patients_are_not_prepared(connected: None, cohort: Cohort) -> None:
+    counted: list[int] = []
+    prepared = prepare_on_ray(cohort, CONFIG, None, on_case=lambda: counted.append(1))
+    assert len(cohort.split.test) == 1 and len(counted) == prepared.cases == 4
+    seen = {span.patient for reference in prepared.packs.values() for span in ray.get(reference).cases}
+    assert seen.isdisjoint(cohort.split.test)
+
+
+def test_a_second_preparation_comes_from_the_cache_and_is_the_same(
+    connected: None, cohort: Cohort, tmp_path: Path
+) -> None:
+    first = prepare_on_ray(cohort, CONFIG, tmp_path / "cache")
+    second = prepare_on_ray(cohort, CONFIG, tmp_path / "cache")
+    assert (first.from_cache, second.from_cache) == (0, 4)
+    for key, reference in first.packs.items():
+        mine, theirs = ray.get(reference), ray.get(second.packs[key])
+        assert np.array_equal(mine.image, theirs.image) and np.array_equal(mine.mask, theirs.mask)
+    assert Cache(tmp_path / "cache").root.is_dir()
+
+
+def test_what_is_wrong_with_a_scan_arrives_as_itself(connected: None, cohort: Cohort) -> None:
+    path = cohort.part("train")[0].files.image
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(DataError, match="N1"):
+        prepare_on_ray(cohort, CONFIG, None)
+
+
+def test_the_cohort_tells_pseudonyms_and_counts_only(cohort: Cohort) -> None:
+    facts = cohort.facts()
+    assert facts == {"cases": 5, "slices": 40, "tumour_free": 0, "skipped": []}
+    assert all(uid.startswith("case-") for uid in cohort.case_map())
+    assert "volume" not in str(facts) + str(cohort.split.as_dict())
+
+
+def test_the_fingerprint_of_the_data_changes_with_any_file(cohort: Cohort, tmp_path: Path) -> None:
+    path = cohort.part("train")[0].files.mask
+    path.write_bytes(path.read_bytes() + b"\0")
+    again = load_cohort(load_spec(str(tmp_path / "spec.yaml")).spec, threads=1)
+    assert again.fingerprint != cohort.fingerprint and again.split.fingerprint == cohort.split.fingerprint
