@@ -22,7 +22,7 @@ Bytes = npt.NDArray[np.uint8]
 
 MOST_SLICES = 6
 LARGEST_PX = 240
-SMALLEST_BOX_PX = 96
+SMALLEST_BOX_PX = 48
 MARGIN = 0.15
 LEVELS = 64
 # Sky blue and vermilion of Okabe & Ito: told apart by every kind of colour vision, and by lightness.

@@ -123,7 +123,7 @@ def test_the_grid_has_the_same_slices_for_every_architecture() -> None:
     assert all([tile.title for tile in row.tiles] == titles for row in grid.rows)
     assert f"Without pictures: {best[-1].architecture}" in grid.note
     palette, reference = pixels(grid.rows[0].tiles[1].source)
-    assert reference.shape == (96, 96)  # 60 marked pixels, a margin on each side, at least 96
+    assert reference.shape == (78, 78)  # 60 marked pixels and a margin of 15 % on each side
     assert {tuple(palette[value]) for value in np.unique(reference)} >= set(LABEL_COLOURS.values())
     assert np.count_nonzero(reference == 3 * LEVELS + 2) == 36  # outline of a square of 10
     assert grid == picture_grid(sweep, pictures)
