@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -239,7 +240,8 @@ def _search(
     with reporter.trials(total_trials(spec), spec.train.epochs, architectures) as view:
         driver = Driver(folder, ledger, build_stages(spec), objectives, slots.count, view)
         try:
-            run_trials(driver, setting, slots)
+            with terminable():
+                run_trials(driver, setting, slots)
         except KeyboardInterrupt:
             driver.interrupted = True
         driver.close()
@@ -268,10 +270,19 @@ def _setting(spec: Spec, folder: SweepFolder, prepared: Prepared, slots: Slots) 
     )
 
 
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does. Ray's own handler would end the process before the ledger is closed."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _json(document: Any) -> bytes:
     return json.dumps(document, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
-
-
-def no_steps(label: str, total: int) -> AbstractContextManager[Callable[..., None]]:
-    """A progress display that shows nothing."""
-    return nullcontext(lambda *_: None)
