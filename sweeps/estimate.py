@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.local import usable_cpus
 from liverseg.config import PARAMETERS
-from liverseg.models import describe
+from liverseg.models import ArchitectureFacts, describe
 from sweeps.spec import Spec, stages_of
 from sweeps.spec.space import Space, split_parameters, trials_of
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PROBE_BATCH = 4
 PROBE_TIMEOUT_S = 600
+BYTES_A_WEIGHT = 16  # the weight, its gradient and the optimizer's two moments, 32 bits each
 COMBINATIONS = 512
 
 
@@ -121,19 +122,33 @@ def _architecture(
     facts = [fact for stage in costs for fact in stage]
     settings = [setting for stage in by_stage for setting in stage]
     trials = sum(count for _, count in shares)
-    parameters = (min(fact[0] for fact in facts), max(fact[0] for fact in facts))
-    gflops = (min(fact[1] for fact in facts), max(fact[1] for fact in facts))
-    largest = max(range(len(settings)), key=lambda index: (facts[index][1], _batch(settings[index])))
+    parameters = (min(fact.parameters for fact in facts), max(fact.parameters for fact in facts))
+    gflops = (min(fact.gflops for fact in facts), max(fact.gflops for fact in facts))
+    largest = max(range(len(facts)), key=lambda index: facts[index].gflops)
     answer = _probe(spec, name, settings[largest])
     if "error" in answer:
         return ArchitectureEstimate(name, trials, parameters, gflops, None, None, str(answer["error"]))
     # Time goes with the operations: a stage's trials cost the mean over its settings.
-    work = [count * fmean(gflop for _, gflop in stage) for (_, count), stage in zip(shares, costs, strict=True)]
-    relative = sum(work) / max(1, trials) / facts[largest][1]
+    work = [count * fmean(fact.gflops for fact in stage) for (_, count), stage in zip(shares, costs, strict=True)]
+    relative = sum(work) / max(1, trials) / facts[largest].gflops
     epoch = (answer["step_s"] * slices["train"] + answer["predict_s"] * slices["validation"]) / PROBE_BATCH * relative
-    growth = max(1.0, max(map(_batch, settings)) / PROBE_BATCH)
-    memory = answer["base_memory_mb"] + growth * max(0.0, answer["peak_memory_mb"] - answer["base_memory_mb"])
+    memory = max(
+        _memory_mb(answer, facts[largest], fact, _batch(one)) for one, fact in zip(settings, facts, strict=True)
+    )
     return ArchitectureEstimate(name, trials, parameters, gflops, answer["start_s"] + epoch * spec.train.epochs, memory)
+
+
+def _memory_mb(
+    answer: Mapping[str, float], measured: ArchitectureFacts, wanted: ArchitectureFacts, batch: int
+) -> float:
+    """Memory of a worker: libraries, what every weight needs, and feature maps in proportion to their number and the batch.
+
+    `answer` is the step that was measured, of the network `measured` at `PROBE_BATCH`.
+    """
+    fixed = measured.parameters * BYTES_A_WEIGHT / 1e6
+    maps = max(0.0, answer["peak_memory_mb"] - answer["base_memory_mb"] - fixed)
+    growth = wanted.feature_values * batch / (measured.feature_values * PROBE_BATCH)
+    return answer["base_memory_mb"] + wanted.parameters * BYTES_A_WEIGHT / 1e6 + maps * growth
 
 
 def _settings(dimensions: tuple[Dimension, ...]) -> Any:
@@ -156,11 +171,10 @@ def _batch(setting: Mapping[str, Any]) -> int:
     return int(setting.get("batch_size", PARAMETERS["batch_size"].default))
 
 
-def _facts(spec: Spec, name: str, setting: Mapping[str, Any]) -> tuple[int, float]:
+def _facts(spec: Spec, name: str, setting: Mapping[str, Any]) -> ArchitectureFacts:
     options, parameters = split_parameters(name, setting)
     size = parameters.get("size", PARAMETERS["size"].default)
-    facts = describe(name, size_px=size, options=options, classes=1 + len(spec.data.labels))
-    return facts.parameters, facts.gflops
+    return describe(name, size_px=size, options=options, classes=1 + len(spec.data.labels))
 
 
 def _probe(spec: Spec, name: str, setting: Mapping[str, Any]) -> dict[str, Any]:

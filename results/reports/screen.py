@@ -17,15 +17,20 @@ MOST_ROWS = 20
 WIDTH = 160
 
 
-def renderables(document: Document, *, width: int = WIDTH, rows: int | None = MOST_ROWS) -> list[RenderableType]:
+def renderables(
+    document: Document, *, width: int = WIDTH, rows: int | None = MOST_ROWS, factors: bool | None = None
+) -> list[RenderableType]:
     """What a console prints: architectures, ranked trials, failures, and the summary last, where the eye is.
 
     Args:
         document: the report.
         width: columns of the terminal; tables leave out what does not fit.
         rows: most rows of the trial table; None for all.
+        factors: whether to show the one-factor tables; None shows them where stages vary one parameter after another.
     """
     parts: list[RenderableType] = [rich_table(table, width=width) for table in document.architectures]
+    if len(document.architectures) > 1 if factors is None else factors:
+        parts += [rich_table(table, width=width, rows=rows) for table in document.factors]
     parts.append(rich_table(document.trials, width=width, rows=rows))
     parts += [_failure(failure) for failure in document.failures[:rows]]
     parts += [Text("")] if document.failures else []
@@ -60,9 +65,9 @@ def _failure(failure: Failure) -> Text:
     return text.append(failure.advice, style="default")
 
 
-def render_text(document: Document, *, width: int = WIDTH) -> str:
-    """The report as plain text of at most `width` columns, without colours."""
+def render_text(document: Document, *, width: int = WIDTH, factors: bool | None = None) -> str:
+    """The report as plain text of at most `width` columns, without colours. See `renderables` for `factors`."""
     file = io.StringIO()
     console = Console(file=file, width=width, color_system=None, force_terminal=False, legacy_windows=False)
-    console.print(Group(*renderables(document, width=width, rows=None)))
+    console.print(Group(*renderables(document, width=width, rows=None, factors=factors)))
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"

@@ -58,7 +58,7 @@ def stderr_console() -> Console:
     return Console(stderr=True)
 
 
-def print_document(document: Document, as_json: bool) -> None:
+def print_document(document: Document, as_json: bool, factors: bool | None = None) -> None:
     """A report on stdout: tables for people, or one JSON document."""
     if as_json:
         from results.reports.json import as_json as whole
@@ -71,10 +71,10 @@ def print_document(document: Document, as_json: bool) -> None:
 
     console = Console(file=sys.stdout)
     if console.is_terminal:
-        for part in renderables(document, width=min(console.width, WIDTH)):
+        for part in renderables(document, width=min(console.width, WIDTH), factors=factors):
             console.print(part)
     else:
-        write_text(render_text(document))
+        write_text(render_text(document, factors=factors))
 
 
 def print_tables(renderables: Iterable[Any]) -> None:

@@ -35,6 +35,12 @@ def list_sweeps(runs: RootOption = Path("runs"), as_json: JsonOption = False) ->
 def show(
     name: NameArgument = None,
     trial: Annotated[str | None, typer.Option(help="Show one trial whole.")] = None,
+    factors: Annotated[
+        bool | None,
+        typer.Option(
+            "--factors/--no-factors", help="One-factor tables of the swept parameters.", show_default="with stages"
+        ),
+    ] = None,
     runs: RootOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -45,7 +51,7 @@ def show(
     else:
         from results.reports.write import read_document
 
-        print_document(read_document(folder.path), as_json)
+        print_document(read_document(folder.path), as_json, factors)
 
 
 def report(

@@ -158,6 +158,13 @@ def test_stages_follow_each_other_and_start_from_the_best(place: Place) -> None:
     assert suggested[2]["parameters"]["learning_rate"] == 0.01
 
 
+def test_one_factor_tables_are_on_screen_with_stages_and_on_request(place: Place) -> None:
+    staged = liversweep("show", "staged", cwd=place.folder).out
+    assert "batch_size" in staged and "learning_rate" in staged and "average" in staged
+    assert "average" not in liversweep("show", "small", cwd=place.folder).out
+    assert "average" in liversweep("show", "small", "--factors", cwd=place.folder).out
+
+
 def test_json_is_one_document_on_stdout(place: Place) -> None:
     document = json.loads(place.staged.out)
     assert document["schema_version"] == 1
