@@ -65,7 +65,12 @@ def list_cases(
     """
     root = Path(root).expanduser()
     if not root.is_dir():
-        raise DataError("no such folder", rule="D1", where=str(root), next_step="check the path")
+        raise DataError(
+            "no such folder",
+            rule="D1",
+            where=str(root),
+            next_step=f"check the path, or make scans to try with: liversweep data phantom {root} --cases 24",
+        )
     spec = layout_named(layout) if layout else detect_layout(root)
     inventory = spec.find(root, _globs(spec, images, masks))
     if not inventory.images and not inventory.masks:

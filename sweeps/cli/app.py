@@ -10,7 +10,7 @@ app = typer.Typer(
     name="liversweep",
     help=(
         "Compare liver CT segmentation networks: from a folder of scans and a short YAML file to a ranked, statistically "
-        "sound table.\n\nStart with: liversweep run quickstart"
+        "sound table.\n\nStart with: liversweep data phantom phantom --cases 24, then: liversweep run quickstart"
     ),
     no_args_is_help=True,
     add_completion=False,
