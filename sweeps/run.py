@@ -14,7 +14,6 @@ from cluster.local import local_ray, slots_for, usable_cpus
 from liverseg.config import PrepareConfig
 from results.ledger import Ledger
 from results.lock import SweepLock
-from results.records import Objective
 from results.storage import sync_folder, write_atomic
 from sweeps.cohort import Cohort, load_cohort
 from sweeps.driver import Best, Driver, Stage, View
@@ -234,11 +233,10 @@ def _search(
     from sweeps.tuner import run_trials
 
     setting = _setting(spec, folder, prepared, slots)
-    objectives = [Objective(item.metric, item.direction) for item in spec.search.objectives]
     architectures = Space.from_spec(spec).architectures
     reporter.note(f"running {total_trials(spec)} trials, {slots.count} at a time; logs in {folder.path}/trials")
     with reporter.trials(total_trials(spec), spec.train.epochs, architectures) as view:
-        driver = Driver(folder, ledger, build_stages(spec), objectives, slots.count, view)
+        driver = Driver(folder, ledger, build_stages(spec), spec.search.objectives, slots.count, view)
         try:
             with terminable():
                 run_trials(driver, setting, slots)

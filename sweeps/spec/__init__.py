@@ -5,7 +5,8 @@ Importing this package imports pydantic and ruamel.yaml; commands that do not re
 
 from __future__ import annotations
 
-from sweeps.spec.catalogue import METRICS, SCHEMA_VERSION, Objective
+from results.records import Objective
+from sweeps.spec.catalogue import METRICS, SCHEMA_VERSION
 from sweeps.spec.choices import ArchitectureChoice
 from sweeps.spec.dimension import Dimension
 from sweeps.spec.hashes import spec_hash

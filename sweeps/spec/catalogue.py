@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Literal
@@ -27,14 +26,6 @@ METRICS: Mapping[str, Literal["maximize", "minimize"]] = MappingProxyType(
         "s_per_epoch": "minimize",
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """What the search improves: a metric's name and `maximize` or `minimize`."""
-
-    metric: str
-    direction: Literal["maximize", "minimize"]
 
 
 def layout_names() -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from liverseg.config import FITS, LABELS, PARAMETERS, SLICES
+from results.records import Objective
 from sweeps.spec.catalogue import (
     BUDGETS,
     CLUSTERS,
@@ -27,7 +28,6 @@ from sweeps.spec.catalogue import (
     SAMPLERS,
     SCHEDULERS,
     SCHEMA_VERSION,
-    Objective,
     layout_names,
 )
 from sweeps.spec.choices import read_fixed
