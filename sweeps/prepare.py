@@ -57,7 +57,7 @@ def prepare_on_ray(
 ) -> Prepared:
     """Prepare the cases of `parts` and pack them; waits until all is there.
 
-    The test part is not among the default parts: nothing of it is read before it is opened.
+    The test part is not among the default parts: nothing of it is prepared, and so nothing learned from or scored on it.
 
     Raises:
         DataError, ConfigError: a case that cannot be prepared.

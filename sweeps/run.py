@@ -78,11 +78,11 @@ def run_sweep(loaded: LoadedSpec, folder: SweepFolder, reporter: Reporter) -> Ou
         baseline = _baseline(prepared, spec)
         _create(folder, loaded, cohort)
         with SweepLock(folder.lock), Ledger.create(folder.ledger) as ledger:
-            ledger.append("sweep", **sweep_payload(loaded, cohort, baseline))
+            ledger.append("sweep", **sweep_payload(folder.name, loaded, cohort, baseline))
             return _search(spec, folder, ledger, prepared, slots, reporter)
 
 
-def sweep_payload(loaded: LoadedSpec, cohort: Cohort, baseline: dict[str, Any]) -> dict[str, Any]:
+def sweep_payload(name: str, loaded: LoadedSpec, cohort: Cohort, baseline: dict[str, Any]) -> dict[str, Any]:
     """The ledger's first event: what this sweep is, in hashes, names and numbers, without a path or a patient's name."""
     spec = loaded.spec
     stages = stages_of(spec)
@@ -90,7 +90,7 @@ def sweep_payload(loaded: LoadedSpec, cohort: Cohort, baseline: dict[str, Any]) 
     split = cohort.split
     return {
         "schema_version": SCHEMA_VERSION,
-        "name": spec.name,
+        "name": name,
         "objective": [{"metric": item.metric, "direction": item.direction} for item in spec.search.objectives],
         "labels": list(spec.data.labels),
         "trials": total_trials(spec),

@@ -10,8 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from liverseg.config import LABELS
+from liverseg.inference.predict import score_pack
+from liverseg.metrics import summarise
 from liverseg.phantom import PhantomConfig, write_cohort
+from liverseg.preprocess import Cache, Pack, WindowParams, load_or_prepare, pack
+from liverseg.training.weights import load_best, read_best
 from results.ledger import read_events
+from sweeps.cohort import load_cohort
+from sweeps.run import prepare_config
+from sweeps.spec import load_spec
 from tests.sweeps.cli_runs import Result, liversweep, ray_processes_of
 
 pytestmark = pytest.mark.ray
@@ -125,19 +133,32 @@ def test_the_reports_are_there_and_name_no_patient(place: Place) -> None:
     assert CANARY not in place.first.out + place.first.err
 
 
-def test_the_best_weights_give_the_score_that_ranks(place: Place) -> None:
-    """The number in the ledger, the kept checkpoint and a network rebuilt from code are one and the same."""
-    import ray.cloudpickle  # noqa: F401  (fails early where Ray is broken)
+def validation_pack(place: Place) -> Pack:
+    """The validation patients of the sweep, from its own cache."""
+    spec = load_spec(str(place.folder / "small.yaml")).spec
+    cohort, cache = load_cohort(spec, threads=1), Cache(place.folder / "cache")
+    cases = [
+        load_or_prepare(case.uid, case.patient, case.files.image, case.files.mask, prepare_config(spec), cache=cache)
+        for case in cohort.part("validation")
+    ]
+    assert cache.counts.misses == 0
+    return pack([case[32] for case in cases], training=False)
 
-    from liverseg.training.weights import read_best
 
-    for event in read_events(place.small / "ledger.jsonl"):
-        if event.name != "finished":
-            continue
-        values, weights = read_best(place.small / "trials" / event.payload["uid"] / "checkpoint")
+def test_a_network_rebuilt_from_the_kept_checkpoint_gives_the_score_that_ranks(place: Place) -> None:
+    finished = [event for event in read_events(place.small / "ledger.jsonl") if event.name == "finished"]
+    scans = validation_pack(place)
+    assert max(event.payload["metrics"]["val_dice"] for event in finished) > 0.05, "nothing learned, nothing compared"
+    for event in finished:
+        folder = place.small / "trials" / event.payload["uid"] / "checkpoint"
+        values, _ = read_best(folder)
+        network = load_best(folder)
+        scored = score_pack(network.predict_on_batch, scans, WindowParams(**values["window"]), LABELS, batch_size=8)
+        ranked = event.payload["metrics"]["val_dice"]
         assert values["epoch"] == event.payload["best_epoch"]
-        assert values["metrics"]["val_dice"] == pytest.approx(event.payload["metrics"]["val_dice"])
-        assert sum(array.size for array in weights) == event.payload["cost"]["parameters"]
+        assert summarise(scored.cases, LABELS)["val_dice"] == pytest.approx(ranked, rel=1e-2)
+        assert values["metrics"]["val_dice"] == pytest.approx(ranked)
+        assert network.count_params() == event.payload["cost"]["parameters"]
 
 
 def test_a_second_sweep_on_the_same_scans_prepares_nothing(place: Place) -> None:
@@ -202,6 +223,7 @@ def test_trials_past_their_deadline_fail_as_timeouts_and_the_sweep_ends_with_3(p
     late = liversweep("run", "small.yaml", *changes, cwd=place.folder)
     assert late.code == 3, late.err
     events = read_events(place.folder / "runs" / "late" / "ledger.jsonl")
+    assert events[0].payload["name"] == "late"
     assert [event.payload["kind"] for event in events if event.name == "failed"] == ["timeout", "timeout"]
     assert "timeout" in late.err and "Traceback" not in late.err
     assert ray_processes_of(place.folder) == []
