@@ -93,7 +93,7 @@ class PlainView:
         self.progress, self.console = progress, console
 
     def event(self, name: str, uid: str, fields: Mapping[str, Any]) -> None:
-        """See `sweeps.driver.View`."""
+        """See `sweeps.search.driver.View`."""
         self.progress.event(name, uid, fields)
         if name in ENDS:
             self.console.print(self._line(name, uid, fields), markup=False, highlight=False, soft_wrap=True)
@@ -120,7 +120,7 @@ class LiveView(PlainView):
         self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2, transient=True)
 
     def event(self, name: str, uid: str, fields: Mapping[str, Any]) -> None:
-        """See `sweeps.driver.View`."""
+        """See `sweeps.search.driver.View`."""
         self.progress.event(name, uid, fields)
         if name == "failed":
             self.console.print(self._line(name, uid, fields), style="red", markup=False, highlight=False)

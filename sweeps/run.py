@@ -16,19 +16,19 @@ from results.ledger import Ledger
 from results.lock import SweepLock
 from results.storage import sync_folder, write_atomic
 from sweeps.cohort import Cohort, load_cohort
-from sweeps.driver import Best, Driver, Stage, View
 from sweeps.environment import code_hash, environment, versions
 from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
 from sweeps.prepare import Prepared, cache_root, prepare_on_ray
-from sweeps.proposer import Proposer, SearchPlan
-from sweeps.sampler import derived_seed
+from sweeps.search.driver import Best, Driver, Stage, View
+from sweeps.search.proposer import Proposer, SearchPlan
+from sweeps.search.sampler import derived_seed
 from sweeps.spec import LoadedSpec, Spec, spec_hash, stages_of
 from sweeps.spec.space import Space, space_hash, trials_of
 from sweeps.trial_files import finite
 
 if TYPE_CHECKING:
-    from sweeps.trial import TrialSetting
+    from sweeps.executor.trial import TrialSetting
 
 PICTURES = 3
 SCHEMA_VERSION = 1
@@ -230,7 +230,7 @@ def _create(folder: SweepFolder, loaded: LoadedSpec, cohort: Cohort) -> None:
 def _search(
     spec: Spec, folder: SweepFolder, ledger: Ledger, prepared: Prepared, slots: Slots, reporter: Reporter
 ) -> Outcome:
-    from sweeps.tuner import run_trials
+    from sweeps.executor.tuner import run_trials
 
     setting = _setting(spec, folder, prepared, slots)
     architectures = Space.from_spec(spec).architectures
@@ -250,7 +250,7 @@ def _setting(spec: Spec, folder: SweepFolder, prepared: Prepared, slots: Slots) 
     import ray
 
     from liverseg.inference.pictures import choose_pictures
-    from sweeps.trial import TrialSetting
+    from sweeps.executor.trial import TrialSetting
 
     # The native masks decide which slices are drawn, so that the choice is the same at every size.
     validation = next(ref for (part, _), ref in prepared.packs.items() if part == "validation")

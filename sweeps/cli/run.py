@@ -14,7 +14,7 @@ from sweeps.cli.console import note, print_document, progress, stderr_console
 from sweeps.cli.options import JsonOption, RootOption, SetOption, SpecArgument
 
 if TYPE_CHECKING:
-    from sweeps.driver import View
+    from sweeps.search.driver import View
 
 REPORTS = ("html", "markdown", "csv", "json")
 

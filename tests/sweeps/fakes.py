@@ -9,9 +9,9 @@ from typing import Any
 from results.ledger import Ledger
 from results.records import Objective
 from sweeps import trial_files
-from sweeps.driver import DONE, WAIT, Driver, Stage
 from sweeps.folder import SweepFolder
-from sweeps.proposer import Proposal
+from sweeps.search.driver import DONE, WAIT, Driver, Stage
+from sweeps.search.proposer import Proposal
 
 Curve = Callable[[Proposal, int], float]
 

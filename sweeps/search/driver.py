@@ -15,7 +15,7 @@ from results.ledger import Ledger
 from results.records import Objective
 from sweeps import trial_files
 from sweeps.folder import SweepFolder
-from sweeps.proposer import Proposal, Proposer
+from sweeps.search.proposer import Proposal, Proposer
 
 WAIT = "wait"
 DONE = "done"

@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from sweeps.proposer import Proposer, trial_uid
-from sweeps.sampler import derived_seed
+from sweeps.search.proposer import Proposer, trial_uid
+from sweeps.search.sampler import derived_seed
 from sweeps.spec.catalogue import SAMPLERS
 from sweeps.spec.space import Space
-from tests.sweeps.test_driver import RATE, dimension, plan
+from tests.sweeps.search.test_driver import RATE, dimension, plan
 
 ARCHITECTURES = Space(
     "search",

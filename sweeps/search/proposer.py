@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sweeps.sampler import build_pruner, build_sampler, derived_seed
+from sweeps.search.sampler import build_pruner, build_sampler, derived_seed
 
 if TYPE_CHECKING:
     import optuna

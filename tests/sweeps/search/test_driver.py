@@ -9,8 +9,8 @@ from results.fold import fold
 from results.ledger import read_events
 from results.records import Objective
 from sweeps import trial_files
-from sweeps.driver import DONE, WAIT, Best, Driver, Stage
-from sweeps.proposer import Proposal, Proposer, SearchPlan
+from sweeps.search.driver import DONE, WAIT, Best, Driver, Stage
+from sweeps.search.proposer import Proposal, Proposer, SearchPlan
 from sweeps.spec.space import Dimension, Space
 from tests.sweeps.fakes import Recorder, execute, make_driver
 

@@ -17,8 +17,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from cluster.config import Slots
-from sweeps.driver import DONE, WAIT, Driver
-from sweeps.trial import Trial, TrialSetting
+from sweeps.executor.trial import Trial, TrialSetting
+from sweeps.search.driver import DONE, WAIT, Driver
 
 TUNE_SETTINGS = {
     # Tune's own CSV, JSON and TensorBoard writers cost a third of the driver's time; the ledger and the trials' own
