@@ -11,15 +11,19 @@ import logging
 import os
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from cluster.config import LocalConfig, Slots
 from cluster.errors import ClusterError
 
+_REAPER_S = 5.0
+_reapers: dict[Path, subprocess.Popen[bytes]] = {}
 _SOCKET_PATH_LIMIT = 60  # of the 107 bytes of a unix socket's path, what the folder may take
 
 
@@ -62,6 +66,7 @@ def local_ray(config: LocalConfig, *, environment: dict[str, str] | None = None)
         ClusterError: this process is already connected to a Ray, or Ray did not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="lsw-", dir=_short(config.temp_root)))
+    _reapers[folder] = _reaper(folder)
     before = dict(os.environ)
     os.environ.update(private_environment(folder))
     try:
@@ -73,6 +78,28 @@ def local_ray(config: LocalConfig, *, environment: dict[str, str] | None = None)
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(folder, ignore_errors=True)
+        _dismiss(_reapers.pop(folder))
+
+
+def abandon() -> None:
+    """End every process of this one's Rays without ceremony, and remove their folders: for leaving at once."""
+    for reaper in list(_reapers.values()):
+        _dismiss(reaper)
+
+
+def _reaper(folder: Path) -> subprocess.Popen[bytes]:
+    """A process that cleans up when this one is gone. In a session of its own, so that no Ctrl-C reaches it."""
+    command = [sys.executable, "-I", str(Path(__file__).with_name("reaper.py")), str(folder)]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True, cwd="/")
+
+
+def _dismiss(reaper: subprocess.Popen[bytes]) -> None:
+    """Let the reaper do its work now, and wait for its end."""
+    assert reaper.stdin is not None
+    reaper.stdin.close()
+    with suppress(subprocess.TimeoutExpired):
+        reaper.wait(timeout=_REAPER_S)
 
 
 def slots_for(resources: dict[str, Any], *, cpus: int, gpus: float, memory_bytes: int | None = None) -> Slots:

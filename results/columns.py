@@ -62,6 +62,7 @@ _COLUMNS = {
         Column("front", "front", 0),
         Column("number", "no.", 0),
         Column("best_epoch", "best epoch", 0),
+        Column("planned_epochs", "planned epochs", 0),
         Column("parameters", "parameters", 0),
         Column("parameters_m", "parameters", 2, "M"),
         Column("gflops", "GFLOPs", 2),

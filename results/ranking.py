@@ -93,8 +93,13 @@ def _non_dominated(gains: Floats) -> npt.NDArray[np.bool_]:
 
 def best_trial(sweep: Sweep) -> TrialRecord | None:
     """The first of the ranking; None when no trial finished with a number. Never a failed or pruned one."""
+    return next(iter(best_trials(sweep, 1)), None)
+
+
+def best_trials(sweep: Sweep, n: int | None = None) -> tuple[TrialRecord, ...]:
+    """The first `n` of the ranking, best first; all that are ranked when None. Never a failed or pruned one."""
     ranked = rank_trials(sweep.trials, sweep.sweep.objectives)
-    return ranked[0].trial if ranked and ranked[0].rank is not None else None
+    return tuple(place.trial for place in ranked[:n] if place.rank is not None)
 
 
 def best_by_architecture(

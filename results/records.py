@@ -9,7 +9,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 State = Literal["queued", "running", "finished", "pruned", "failed", "stopped"]
@@ -17,8 +16,7 @@ Direction = Literal["maximize", "minimize"]
 
 STATES: tuple[State, ...] = ("finished", "pruned", "running", "queued", "stopped", "failed")
 FAILURE_KINDS = ("oom", "nan", "invalid", "timeout", "crash", "data")
-
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
+CLOSINGS = ("finished", "interrupted", "disk", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +52,59 @@ class DataRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """An older sweep from whose results this one was warm-started, and how many of its trials were taken over."""
+
+    name: str
+    trials: int
+
+
+@dataclass(frozen=True, slots=True)
+class InheritedTrial:
+    """A trial of an older sweep that the sampler knows. It is not a trial of this sweep.
+
+    Attributes:
+        source: name of the older sweep.
+        uid, number, stage, architecture, parameters, state: as there.
+        values: one for each objective, NaN where there is none.
+        epochs: how many it trained.
+    """
+
+    source: str
+    uid: str
+    number: int
+    stage: str
+    architecture: str
+    parameters: Mapping[str, Any]
+    state: State
+    values: tuple[float, ...] = ()
+    epochs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """More was asked of the sweep than at first.
+
+    Attributes:
+        trials: number of trials in all from then on.
+        added: how many of those came on top.
+        epochs: epochs of the trials from then on; 0 when that was not changed.
+        longer: trials that were trained on, each by a new trial that continues it.
+        space: the new search space as plain JSON; None when it was not changed.
+        note: what was asked for, in words.
+        time: when.
+    """
+
+    trials: int
+    added: int = 0
+    epochs: int = 0
+    longer: tuple[str, ...] = ()
+    space: Any = None
+    note: str = ""
+    time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SweepRecord:
     """The sweep as a whole.
 
@@ -64,7 +115,14 @@ class SweepRecord:
         space: description of each searched parameter.
         started: time of the first event.
         updated: time of the last event.
-        closed: why the sweep was closed (`finished`, `interrupted`, `failed`); empty while it is open.
+        closed: why the sweep was closed (one of `CLOSINGS`); empty while it is open.
+        runs: how often it was driven: 1, and 1 for each resume.
+        extended: what was asked for later, in order.
+        parents: the sweeps it was warm-started from; empty unless it is a fork.
+        inherited: the trials taken over from those.
+        spec: the resolved specification without what belongs to a machine; empty in ledgers of older versions.
+        code: 12 hexadecimal digits of the SHA-256 of each source file that decides a trial's numbers.
+        cases: 12 hexadecimal digits of the fingerprint of each case.
     """
 
     name: str
@@ -73,16 +131,23 @@ class SweepRecord:
     trials: int
     labels: tuple[str, ...] = ("liver", "tumour")
     schema_version: int = 1
-    hashes: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
-    versions: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
     split: SplitRecord = SplitRecord()
     data: DataRecord = DataRecord()
-    baseline: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+    baseline: Mapping[str, float] = field(default_factory=dict)
     stages: tuple[str, ...] = ()
-    space: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    space: Mapping[str, Any] = field(default_factory=dict)
     started: str = ""
     updated: str = ""
     closed: str = ""
+    runs: int = 1
+    extended: tuple[Extension, ...] = ()
+    parents: tuple[Parent, ...] = ()
+    inherited: tuple[InheritedTrial, ...] = ()
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    cases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def objective(self) -> Objective:
@@ -113,7 +178,13 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The newest checkpoint that the ledger knows of a trial."""
+    """Files of a trial as they were after an epoch: a state from which training goes on, or the best weights.
+
+    Attributes:
+        epoch: epochs done.
+        path: below the sweep's folder.
+        sha256: digest of the files.
+    """
 
     epoch: int
     path: str
@@ -135,6 +206,13 @@ class TrialRecord:
         best_epoch: epoch whose scores count; None when there is none.
         epochs, updates, seconds: what was spent.
         ended: time of the end state; empty while there is none.
+        checkpoint: the newest state that it can be continued from; None when there is none or it was released.
+        weights: the best epoch's weights; None when there are none or they were released.
+        planned_epochs: length that it was given; 0 where the ledger (of an older version) does not say.
+        continues: the trial from whose state it starts; empty for a trial that starts from scratch.
+        continued_from: epochs that were done when its last attempt began.
+        values: first objective after each epoch that was reported, from the first epoch on; NaN where it was not a number
+            or is not known. Empty in ledgers of older versions: see `epoch_values`.
         history_json: the history as JSON text, parsed by `history`.
     """
 
@@ -149,7 +227,7 @@ class TrialRecord:
     attempts: int = 0
     failure: str = ""
     message: str = ""
-    metrics: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+    metrics: Mapping[str, float] = field(default_factory=dict)
     best_epoch: int | None = None
     epochs: int = 0
     updates: int = 0
@@ -158,6 +236,11 @@ class TrialRecord:
     cost: Cost = Cost()
     cases: tuple[CaseScore, ...] = ()
     checkpoint: Checkpoint | None = None
+    weights: Checkpoint | None = None
+    planned_epochs: int = 0
+    continues: str = ""
+    continued_from: int = 0
+    values: tuple[float, ...] = ()
     suggested: str = ""
     started: str = ""
     ended: str = ""
@@ -177,6 +260,21 @@ class TrialRecord:
             return {}
         columns = json.loads(self.history_json)
         return {name: [math.nan if value is None else value for value in column] for name, column in columns.items()}
+
+    def epoch_values(self, metric: str) -> tuple[float, ...]:
+        """A metric (the first objective) after each epoch, from the first epoch on; NaN where it is not known.
+
+        From the history where that has the metric as a column, which parses it; otherwise `values`.
+        """
+        history = self.history
+        column = history.get(metric)
+        if column is None:
+            return self.values
+        epochs = [int(epoch) for epoch in history.get("epoch", range(1, len(column) + 1))]
+        found = [math.nan] * max(epochs, default=0)
+        for epoch, value in zip(epochs, column, strict=True):
+            found[epoch - 1] = value
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,10 +57,12 @@ class SweepListing:
     """One line about a sweep.
 
     Attributes:
-        state: `running` (a driver holds the lock), `finished`, `interrupted`, `failed` (as it was closed; `interrupted`
-            also when nobody closed it), or `unreadable`.
+        state: `running` (a driver holds the lock), `finished`, `interrupted`, `disk full`, `failed` (as it was closed;
+            `interrupted` also when nobody closed it), or `unreadable`.
         ended: trials that have an end state.
         failed: how many of them failed.
+        begun: trials that are running, or would be had the driver not died.
+        stopped, queued: trials in those states.
         best: value of the first objective of the best trial; NaN when there is none.
         best_trial, best_architecture: of that trial; empty when there is none.
         started: UTC, ISO 8601; empty when unreadable.
@@ -73,12 +75,29 @@ class SweepListing:
     ended: int = 0
     trials: int = 0
     failed: int = 0
+    begun: int = 0
+    stopped: int = 0
+    queued: int = 0
     objective: str = ""
     best: float = math.nan
     best_trial: str = ""
     best_architecture: str = ""
     started: str = ""
     problem: str = ""
+
+    @property
+    def progress(self) -> str:
+        """How far it is, in a few characters: `12/20, 1 to continue`, or while it runs `12/20, 2 running, 1 queued`."""
+        text = f"{self.ended}/{self.trials}"
+        if self.state == "running":
+            waiting = self.stopped + self.queued
+            parts = [(self.begun, "running"), (waiting, "queued")]
+        else:
+            parts = [(self.begun + self.stopped + self.queued, "to continue")]
+        return ", ".join([text, *(f"{count} {word}" for count, word in parts if count)])
+
+
+_CLOSED = {"": "interrupted", "disk": "disk full"}
 
 
 def list_sweeps(root: Path) -> tuple[SweepListing, ...]:
@@ -105,10 +124,13 @@ def _listing(path: Path) -> SweepListing:
     return SweepListing(
         name=path.name,
         path=path,
-        state="running" if running else sweep.sweep.closed or "interrupted",
+        state="running" if running else _CLOSED.get(sweep.sweep.closed, sweep.sweep.closed),
         ended=sum(states[state] for state in ("finished", "pruned", "failed")),
         trials=sweep.sweep.trials,
         failed=states["failed"],
+        begun=states["running"],
+        stopped=states["stopped"],
+        queued=states["queued"],
         objective=objective,
         best=best.metric(objective) if best else math.nan,
         best_trial=best.uid if best else "",

@@ -8,13 +8,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from cluster.local import usable_cpus
 from liverseg.config import PARAMETERS
 from liverseg.models import ArchitectureFacts, describe
+from sweeps.forecast import DiskForecast, Network, forecast, largest_size_px, optimizer_slots
 from sweeps.spec import Spec, stages_of
 from sweeps.spec.space import Space, split_parameters, trials_of
 
@@ -61,16 +62,20 @@ class Estimate:
     slices: Mapping[str, int]
     store_bytes: int
     seconds: float | None
-    checkpoint_bytes: int
+    disk: DiskForecast
     architectures: tuple[ArchitectureEstimate, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, with `schema_version`."""
-        return {"schema_version": 1, **asdict(self)}
+        return {"schema_version": 2, **asdict(self), "disk": self.disk.as_dict()}
 
 
 def estimate(
-    spec: Spec, cohort: Cohort, store_bytes: int, on_architecture: Callable[[], None] = lambda: None
+    spec: Spec,
+    cohort: Cohort,
+    store_bytes: int,
+    cache_bytes: int = 0,
+    on_architecture: Callable[[], None] = lambda: None,
 ) -> Estimate:
     """Measure one step of each architecture and work out the rest.
 
@@ -78,10 +83,11 @@ def estimate(
         spec: a loaded spec.
         cohort: its checked scans.
         store_bytes: what the packs take in the object store.
+        cache_bytes: what the cache of prepared scans will grow by.
         on_architecture: called after each measurement.
     """
     slots = max(1, (spec.cluster.cpus or usable_cpus()) // spec.trial.cpus)
-    stages = [(Space.from_spec(spec, stage.name), trials_of(spec, stage.name)) for stage in stages_of(spec)]
+    stages = _stages(spec)
     slices = {part: cohort.slices(part) for part in ("train", "validation", "test")}
     rows = []
     for name in dict.fromkeys(name for space, _ in stages for name in space.architectures):
@@ -96,9 +102,32 @@ def estimate(
         slices=slices,
         store_bytes=store_bytes,
         seconds=sum(known) / slots if len(known) == len(rows) else None,
-        checkpoint_bytes=sum(row.trials * row.parameters[1] * 4 for row in rows),
+        disk=forecast(
+            spec.keep,
+            [_network(spec, stages, row) for row in rows],
+            slots=slots,
+            epochs=spec.train.epochs,
+            cases=len(cohort.part("validation")),
+            objectives=len(spec.search.objective),
+            cache_bytes=cache_bytes,
+        ),
         architectures=tuple(rows),
     )
+
+
+def _stages(spec: Spec) -> list[tuple[Space, int]]:
+    """Every stage's space and trials. What a later stage does not name may be any value of the stages before it."""
+    stages: list[tuple[Space, int]] = []
+    before: dict[str, dict[str, Dimension]] = {}
+    for stage in stages_of(spec):
+        space, members = Space.from_spec(spec, stage.name), []
+        for name, dimensions in space.members:
+            named = {item.name for path, item in stage.sources if path[-2] in ("space", name)}
+            inherited = {key: item for key, item in before.get(name, {}).items() if key not in named}
+            before[name] = {item.name: item for item in dimensions} | inherited
+            members.append((name, tuple(before[name].values())))
+        stages.append((replace(space, members=tuple(members)), trials_of(spec, stage.name)))
+    return stages
 
 
 def _shares(stages: Sequence[tuple[Space, int]], name: str) -> list[tuple[Space, int]]:
@@ -112,6 +141,28 @@ def _shares(stages: Sequence[tuple[Space, int]], name: str) -> list[tuple[Space,
             index, parts = space.architectures.index(name), len(space.architectures)
             shares.append((space, trials // parts + (index < trials % parts)))
     return shares
+
+
+def _network(spec: Spec, stages: Sequence[tuple[Space, int]], row: ArchitectureEstimate) -> Network:
+    """An architecture as the disk sees it.
+
+    A joint search, and a stage that goes on with the best architecture, may give all of their trials to one.
+    """
+    spaces = [(index, space, trials) for index, (space, trials) in enumerate(stages) if row.name in space.architectures]
+    dimensions = [space.dimensions(row.name) for _, space, _ in spaces]
+    shared = spec.search.per_architecture != "joint"
+    most = sum(
+        _shares([(space, trials)], row.name)[0][1] if shared and index == 0 else trials
+        for index, space, trials in spaces
+    )
+    return Network(
+        name=row.name,
+        trials=row.trials,
+        most=most,
+        parameters=row.parameters[1],
+        optimizer_slots=max(map(optimizer_slots, dimensions)),
+        size_px=max(map(largest_size_px, dimensions)),
+    )
 
 
 def _architecture(

@@ -23,6 +23,11 @@ class SweepFolder(ResultFolder):
         return self.path.name
 
     @property
+    def stop(self) -> Path:
+        """While this file exists, trials save their state and end, and no further one is started."""
+        return self.path / "stop"
+
+    @property
     def tune(self) -> Path:
         """Ray Tune's own state: disposable."""
         return self.path / "tune"

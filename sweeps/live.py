@@ -13,7 +13,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-ENDS = ("finished", "pruned", "failed", "stopped")
+from results.records import Sweep
+
+ENDS = ("finished", "pruned", "failed")
+OUT = ("stopped", "queued")
 
 
 @dataclass(slots=True)
@@ -37,7 +40,20 @@ class Progress:
         self.rows = {name: ArchitectureProgress() for name in architectures}
         self.began = time.monotonic()
         self._of: dict[str, str] = {}
+        self._before = 0
         self._done_epochs = 0
+
+    def take_up(self, sweep: Sweep) -> None:
+        """Start from what an earlier run left: its ended trials count, its open ones are known by name."""
+        for trial in sweep.trials:
+            row = self.rows.setdefault(trial.architecture, ArchitectureProgress())
+            self._of[trial.uid] = trial.architecture
+            row.proposed += 1
+            if trial.state in ("finished", "pruned", "failed"):
+                row.ended += 1
+                row.failed += trial.state == "failed"
+                self._before += 1
+                self._note(row, trial.metrics)
 
     def event(self, name: str, uid: str, fields: Mapping[str, Any]) -> ArchitectureProgress:
         """Take in one event and return the row that it changed."""
@@ -47,10 +63,12 @@ class Progress:
         if name == "suggested":
             row.proposed += 1
         elif name == "started":
-            row.epochs[uid] = 0
+            row.epochs[uid] = int(fields.get("epoch") or 0)
         elif name == "epoch":
             row.epochs[uid] = int(fields["epoch"])
             self._note(row, fields)
+        elif name in OUT:
+            row.epochs.pop(uid, None)
         elif name in ENDS:
             row.epochs.pop(uid, None)
             row.ended += 1
@@ -74,7 +92,8 @@ class Progress:
         done = self._done_epochs + running
         if not done:
             return math.nan
-        return (time.monotonic() - self.began) * max(0, self.trials * self.epochs - done) / done
+        coming = (self.trials - self._before) * self.epochs
+        return (time.monotonic() - self.began) * max(0, coming - done) / done
 
     @staticmethod
     def _note(row: ArchitectureProgress, fields: Mapping[str, Any]) -> None:
@@ -95,7 +114,7 @@ class PlainView:
     def event(self, name: str, uid: str, fields: Mapping[str, Any]) -> None:
         """See `sweeps.search.driver.View`."""
         self.progress.event(name, uid, fields)
-        if name in ENDS:
+        if name in ENDS or name in OUT:
             self.console.print(self._line(name, uid, fields), markup=False, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> PlainView:
@@ -159,7 +178,9 @@ def outcome(name: str, fields: Mapping[str, Any]) -> str:
     if name == "failed":
         return f"{fields.get('kind')}, {fields.get('message')}"
     if name == "stopped":
-        return "stopped before its end"
+        return f"state saved after epoch {fields.get('epochs')}"
+    if name == "queued":
+        return f"goes to another worker ({fields.get('reason')})"
     metrics = fields.get("metrics", {})
     scores = f"Dice liver {score(metrics.get('dice_liver_mean'))}, tumour {score(metrics.get('dice_tumour_mean'))}"
     return f"{scores} at epoch {fields.get('best_epoch')} of {fields.get('epochs')}, {fields.get('seconds', 0):.0f} s"

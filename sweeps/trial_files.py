@@ -1,13 +1,17 @@
 """What a trial and the driver tell each other on disk, so that nothing depends on a process staying alive.
 
-`params.json` is written by the driver before the trial starts. The trial rewrites `latest.json` after every epoch and
-writes `final.json` before it reports for the last time; `failed.json` says why it gave up. Each is replaced whole.
+`params.json` is written by the driver before the trial starts. A worker signs `worker.json` when it begins an attempt and
+touches `heartbeat` while batches go by. The trial rewrites `latest.json` after every epoch and writes `final.json` before
+it reports for the last time; `failed.json` says why it gave up, `unstarted.json` why it did not begin. Each is replaced
+whole. A file `stop` in the sweep's folder asks every trial to keep its state and end.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +20,14 @@ from results.storage import write_atomic
 
 SCHEMA_VERSION = 1
 PARAMS, LATEST, FINAL, FAILED = "params.json", "latest.json", "final.json", "failed.json"
+WORKER, UNSTARTED, HEARTBEAT, LOG = "worker.json", "unstarted.json", "heartbeat", "log.txt"
+STOP = "stop"
 MESSAGE_LIMIT = 500
+
+_TAIL_BYTES = 256 * 1024
+# The mark of Python's own timer (`faulthandler`), and the beginning of the log's own lines.
+_TIMER = re.compile(rb"^Timeout \(\d+:\d\d:\d\d[.\d]*\)!$", re.MULTILINE)
+_OWN_LINE = re.compile(rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.MULTILINE)
 
 
 def write_record(folder: Path, name: str, payload: Mapping[str, Any]) -> None:
@@ -40,6 +51,22 @@ def write_failure(folder: Path, kind: str, message: str, *, epochs: int, seconds
     """Say why the trial gave up, in one line."""
     line = " ".join(message.split())[:MESSAGE_LIMIT]
     write_record(folder, FAILED, {"kind": kind, "message": line, "epochs": epochs, "seconds": round(seconds, 3)})
+
+
+def hung(folder: Path) -> bool:
+    """Whether the trial's process was ended by Python's own timer because it hung.
+
+    That timer strikes when the process is so stuck that it cannot write `failed.json`: it can only put the stacks of its
+    threads at the end of the trial's log.
+    """
+    try:
+        with (folder / LOG).open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            tail = stream.read()
+    except FileNotFoundError:
+        return False
+    marks = list(_TIMER.finditer(tail))
+    return bool(marks) and _OWN_LINE.search(tail, marks[-1].end()) is None
 
 
 def finite(value: Any) -> Any:

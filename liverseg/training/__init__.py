@@ -1,1 +1,1 @@
-"""Training one network: reproducible from its seed, resumable after every epoch."""
+"""Training one network: reproducible from its seed, resumable after every batch."""

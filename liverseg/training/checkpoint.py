@@ -2,37 +2,28 @@
 
 Layout of a checkpoint folder::
 
-    state.json                    schema_version, plain values, and the sha256 of each group's file
+    state.json                    schema_version, the sha256 of each group's file, plain values, and a check of all that
     <group>-<16 hex>.npz          arrays, no pickle; the hex digits begin the file's sha256
 
 Array files are never changed in place: a save writes new ones beside the old, then replaces `state.json`, then removes
-what it no longer names. A crash at any moment leaves the old or the new checkpoint whole.
+what it no longer names. A crash at any moment leaves the old or the new checkpoint whole. One process at a time writes
+in a folder; what a killed one left half written is removed by the next save.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from liverseg.training.array_file import Arrays, read_arrays, write_arrays
+from liverseg.training.atomic import sync, write_bytes
+from liverseg.training.state_file import STATE, array_file, parse_state, render_state, usable, verify_checkpoint
 
-from liverseg.errors import TrainingError
-from liverseg.training.atomic import atomic_path, write_text
-
-SCHEMA_VERSION = 1
-STATE = "state.json"
 _PARTS = "*-" + "?" * 16 + ".npz"
-_GROUP = re.compile(r"[a-z]+")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-
-Arrays = Mapping[str, npt.NDArray[Any]]
+_UNFINISHED = ".*.tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,75 +53,50 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, reuse: Mapping[str,
 
     Raises:
         OSError: the disk is full or cannot be written; the checkpoint before stays readable.
+        ValueError: a value or an array is not plain.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    digests = {group: digest for group, digest in (reuse or {}).items() if (folder / _name(group, digest)).is_file()}
+    kept = reuse or {}
+    digests = {group: digest for group, digest in kept.items() if array_file(folder, group, digest).is_file()}
     for group, arrays in checkpoint.arrays.items():
         if group not in digests:
-            digests[group] = _write_arrays(folder, group, arrays)
-    state = {"schema_version": SCHEMA_VERSION, "sha256": digests, "values": checkpoint.values}
-    write_text(folder / STATE, json.dumps(state, allow_nan=False, indent=1))
-    named = {_name(group, digest) for group, digest in digests.items()}
-    for path in folder.glob(_PARTS):
-        if path.name not in named:
-            path.unlink(missing_ok=True)
+            digests[group] = _write_group(folder, group, arrays)
+    sync(folder)
+    write_bytes(folder / STATE, render_state(checkpoint.values, digests))
+    named = {array_file(folder, group, digest) for group, digest in digests.items()}
+    for path in {*folder.glob(_PARTS), *folder.glob(_UNFINISHED)} - named:
+        path.unlink(missing_ok=True)
     return digests
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
-    """Read a checkpoint and verify every array file against its digest.
+    """Read a checkpoint and verify every file against its digest.
 
     Raises:
         TrainingError: there is none, it is of another version, or a file is missing or damaged.
     """
-    try:
-        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        if state["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema version {state['schema_version']}, expected {SCHEMA_VERSION}")
-        arrays = {group: _read_arrays(folder, group, digest) for group, digest in state["sha256"].items()}
-        return Checkpoint(state["values"], arrays)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(
-            "this checkpoint cannot be used",
-            where=str(folder),
-            got=error,
-            next_step="start the training from the beginning",
-        ) from error
+    state = verify_checkpoint(folder)
+    with usable(folder):
+        arrays = {group: read_arrays(array_file(folder, group, digest)) for group, digest in state.groups.items()}
+        return Checkpoint(state.values, arrays)
 
 
 def checkpoint_digest(folder: Path) -> str:
-    """Sha256 of a checkpoint's `state.json`; that holds those of the array files, so it stands for the whole."""
-    return hashlib.sha256((folder / STATE).read_bytes()).hexdigest()
+    """Sha256 of a checkpoint's `state.json`; that holds those of the array files, so it stands for the whole.
+
+    Raises:
+        TrainingError: there is no `state.json`, or it is damaged.
+    """
+    with usable(folder):
+        return parse_state((folder / STATE).read_bytes()).digest
 
 
-def _name(group: str, digest: str) -> str:
-    if not (_GROUP.fullmatch(group) and _SHA256.fullmatch(digest)):
-        raise ValueError(f"{group}: not a group of arrays")
-    return f"{group}-{digest[:16]}.npz"
-
-
-def _write_arrays(folder: Path, group: str, arrays: Arrays) -> str:
+def _write_group(folder: Path, group: str, arrays: Arrays) -> str:
     """Write a group under a temporary name, then under its digest."""
-    unnamed = folder / f".{group}.{os.getpid()}.npz"
+    unnamed = folder / f".{group}.{os.getpid()}.tmp"
     try:
-        with unnamed.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **dict(arrays))
-        digest = _digest(unnamed)
-        with atomic_path(folder / _name(group, digest)) as temporary:
-            unnamed.replace(temporary)
+        digest = write_arrays(unnamed, arrays)
+        unnamed.replace(array_file(folder, group, digest))
         return digest
     finally:
         unnamed.unlink(missing_ok=True)
-
-
-def _read_arrays(folder: Path, group: str, digest: str) -> Arrays:
-    path = folder / _name(group, digest)
-    if _digest(path) != digest:
-        raise ValueError(f"{path.name} is damaged")
-    with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

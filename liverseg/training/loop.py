@@ -1,4 +1,4 @@
-"""One training, driven epoch by epoch by its caller, who reports, prunes and saves in between."""
+"""One training, driven epoch by epoch by its caller, who reports, prunes and saves in between, or after any batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from liverseg.config import TrainConfig
-from liverseg.errors import DeadlineError, NonFiniteError
+from liverseg.errors import TrainingError
 from liverseg.inference.pictures import PictureChoice
 from liverseg.inference.predict import PackScore, score_pack
 from liverseg.losses import inverse_frequency_weights
@@ -22,21 +22,27 @@ from liverseg.training.augment import Augmentation
 from liverseg.training.batches import BatchMaker, BatchPlan, class_pixels
 from liverseg.training.best import BestEpoch, improves
 from liverseg.training.cost import training_cost
+from liverseg.training.epoch_part import EpochPart
+from liverseg.training.limits import check_deadline, check_loss
 from liverseg.training.network import CompiledNetwork, compile_network, needs_class_weights
 from liverseg.training.plan import check_packs, planned_updates, stop_reason
 from liverseg.training.record import EpochRecord, history_columns, plain
-from liverseg.training.schedule import build_schedule
+from liverseg.training.schedule import Schedule, build_schedule
 from liverseg.training.snapshot import Snapshot, load_snapshot, save_snapshot
+from liverseg.training.state_file import usable
 
 OnBatch = Callable[[int], None]
-"""Called after every batch with the updates so far; what it raises ends the epoch."""
+"""Called with the updates so far after every batch of training, and between the batches of a validation.
+
+What it raises interrupts the epoch, which `run_epoch` then continues, in this object or in one that was restored.
+"""
 
 
 class TrainingRun:
     """One architecture, one set of parameters, one seed, on one split.
 
     On a CPU with one thread the same configuration and packs give bit for bit the same weights and history, also when
-    the training is saved after any epoch and continued by another object or process.
+    the training is saved after any batch and continued by another object or process.
 
     Args:
         config: what to train.
@@ -67,10 +73,12 @@ class TrainingRun:
         self._window = window_for(config.get("window"), train.foreground_hu)
         self._maker = _batch_maker(config, train, self._window)
         self._planned = planned_updates(config, self._plan.batches)
-        self._schedule = build_schedule(config.get("schedule"), config.get("learning_rate"), self._planned)
+        self._schedule = self._new_schedule()
         self.network: CompiledNetwork = compile_network(config, _class_weights(config, train))
         self.history: tuple[EpochRecord, ...] = ()
         self.best: BestEpoch | None = None
+        self._part = EpochPart()
+        self._whole = True
         self._stored: dict[str, str] = {}
         self._seconds_before = 0.0
         self._began = clock()
@@ -92,42 +100,56 @@ class TrainingRun:
 
     @property
     def updates(self) -> int:
-        """Gradient updates so far."""
-        return self.history[-1].updates if self.history else 0
+        """Gradient updates so far, those of an interrupted epoch included."""
+        return self._updates_before + self._part.batches
 
     @property
     def seconds(self) -> float:
         """Seconds since the training began, those before a `restore` included and those between not."""
-        return self._seconds_before + self._clock() - self._began
+        return self._seconds_before + self.attempt_seconds
+
+    @property
+    def attempt_seconds(self) -> float:
+        """Seconds since this object was made or last restored; the deadline counts these."""
+        return self._clock() - self._began
 
     def run_epoch(self, on_batch: OnBatch | None = None) -> EpochRecord:
-        """Train and validate one epoch.
+        """Train and validate one epoch, or what is left of an interrupted one.
+
+        After an interruption (`on_batch` raised, or the deadline passed) the training stands between two batches: it
+        can be saved, and another call goes on with the next batch. An interrupted validation is done again. After any
+        other error inside an update the network is no longer one that can be continued; only `restore` helps.
 
         Args:
-            on_batch: called after every batch.
+            on_batch: called after every batch, also while validating.
+
+        Returns:
+            The epoch's record. Its `seconds` are those of its batches and of the validation that came to its end.
 
         Raises:
             NonFiniteError: a loss was NaN or infinite.
-            DeadlineError: the training ran past its deadline.
+            DeadlineError: this attempt ran past its deadline.
             MemoryExceeded: a batch did not fit.
+            TrainingError: an update failed before.
             RuntimeError: the training is finished.
         """
         if self.finished:
             raise RuntimeError(f"the training is finished ({self.stop_reason})")
-        epoch, began = len(self.history) + 1, self._clock()
-        losses, rate = self._train_epoch(epoch, on_batch)
-        trained = self._clock()
+        self._check_whole()
+        self._train_batches(on_batch)
+        began = self._clock()
         with self.network.settled():
-            scored = self._score()
+            scored = self._score(on_batch)
             metrics = summarise(scored.cases, self.config.labels)
+            part = self._part
             record = EpochRecord(
-                epoch=epoch,
-                updates=self.updates + len(losses),
-                loss=math.fsum(losses) / len(losses),
+                epoch=len(self.history) + 1,
+                updates=self.updates,
+                loss=math.fsum(part.losses) / part.batches,
                 val_dice=metrics["val_dice"],
-                learning_rate=rate,
-                seconds=self._clock() - began,
-                train_seconds=trained - began,
+                learning_rate=part.learning_rate,
+                seconds=part.seconds + self._clock() - began,
+                train_seconds=part.seconds,
                 inference_ms_per_slice=scored.ms_per_slice,
                 metrics=metrics,
             )
@@ -142,13 +164,13 @@ class TrainingRun:
 
         Returns:
             `metrics`, `cases` (`[uid, patient, dice_liver, dice_tumour, has_tumour]`) and `best_epoch` of the best
-            epoch; `epochs`, `updates`, `seconds`, `stop_reason`, `cost` and `history` of all.
+            epoch; `epochs` (whole ones), `updates`, `seconds`, `stop_reason`, `cost` and `history` of all.
 
         Raises:
-            RuntimeError: no epoch was trained.
+            RuntimeError: no epoch came to its end.
         """
         if self.best is None:
-            raise RuntimeError("no epoch was trained")
+            raise RuntimeError("no epoch came to its end")
         rows = [case.as_dict() for case in self.best.cases]
         columns = ("uid", "patient", "dice_liver", "dice_tumour", "has_tumour")
         record = {
@@ -168,41 +190,75 @@ class TrainingRun:
     def save(self, folder: Path) -> None:
         """Write everything that `restore` needs, atomically; a crash leaves the checkpoint before whole.
 
+        Between two epochs, after an interruption, and also from within `on_batch`.
+
         Raises:
             OSError: the disk is full or cannot be written.
+            TrainingError: an update failed, so the network is not one to continue.
         """
-        snapshot = Snapshot(self.history, self.best, self._schedule.state(), self.seconds, self.network.state())
+        self._check_whole()
+        snapshot = Snapshot(
+            history=self.history,
+            best=self.best,
+            part=self._part,
+            schedule=self._schedule.state(),
+            seconds=self.seconds,
+            network=self.network.state(),
+        )
         self._stored = save_snapshot(folder, snapshot, self.config, self._train, self._validation, self._stored)
 
     def restore(self, folder: Path) -> None:
         """Continue from what `save` wrote, also with more epochs than it was planned for.
 
         Raises:
-            TrainingError: the checkpoint is missing or damaged.
-            ConfigError: it belongs to another training.
+            TrainingError: the checkpoint is missing or damaged, or does not fit the network.
+            ConfigError: it belongs to another training. After either error this training is what it was before.
         """
         snapshot = load_snapshot(folder, self.config, self._train, self._validation)
-        self.network.restore(snapshot.network)
-        self._schedule.restore(snapshot.schedule)
+        schedule = self._new_schedule()
+        with usable(folder):
+            schedule.restore(snapshot.schedule)
+            self.network.restore(snapshot.network)
+        self._schedule, self._part = schedule, snapshot.part
         self.history, self.best = snapshot.history, snapshot.best
+        self._whole, self._stored = True, {}
         self._seconds_before, self._began = snapshot.seconds, self._clock()
 
-    def _train_epoch(self, epoch: int, on_batch: OnBatch | None) -> tuple[list[float], float]:
-        """Losses of the epoch's batches and the last learning rate; the epoch is cut short at the planned updates."""
-        losses: list[float] = []
-        rate = math.nan
-        rows = self._plan.rows(epoch)[: self._planned - self.updates]
-        for k, chosen in enumerate(rows):
-            self._check_deadline()
-            images, masks = self._maker.batch(chosen, epoch, k * self._plan.batch_size)
-            rate = self._schedule.rate(self.updates + k)
-            losses.append(self._check_loss(self.network.train(images, masks, rate), epoch, k))
-            if on_batch is not None:
-                on_batch(self.updates + k + 1)
-        return losses, rate
+    @property
+    def _updates_before(self) -> int:
+        """Gradient updates before the epoch that is being trained."""
+        return self.history[-1].updates if self.history else 0
 
-    def _score(self) -> PackScore:
+    def _new_schedule(self) -> Schedule:
+        return build_schedule(self.config.get("schedule"), self.config.get("learning_rate"), self._planned)
+
+    def _train_batches(self, on_batch: OnBatch | None) -> None:
+        """The batches that are left of the epoch, which is cut short at the planned updates."""
+        part, epoch = self._part, len(self.history) + 1
+        before, began = part.seconds, self._clock()
+        rows = self._plan.rows(epoch)[: self._planned - self._updates_before]
+        for k in range(part.batches, len(rows)):
+            self._check_deadline()
+            images, masks = self._maker.batch(rows[k], epoch, k * self._plan.batch_size)
+            rate = self._schedule.rate(self._updates_before + k)
+            self._whole = False
+            loss = check_loss(self.network.train(images, masks, rate), epoch=epoch, batch=k + 1)
+            part.losses.append(loss)
+            part.learning_rate, part.seconds = rate, before + self._clock() - began
+            self._whole = True
+            if on_batch is not None:
+                on_batch(self.updates)
+        part.seconds = before + self._clock() - began
+
+    def _score(self, on_batch: OnBatch | None) -> PackScore:
+        """Scores of the validation scans; changes nothing that training goes on from."""
+        first = True
+
         def forward(images: Any) -> Any:
+            nonlocal first
+            if on_batch is not None and not first:
+                on_batch(self.updates)
+            first = False
             self._check_deadline()
             return self.network.predict(images)
 
@@ -213,29 +269,19 @@ class TrainingRun:
         if improves(record.val_dice, self.best.record.val_dice if self.best else None):
             self.best = BestEpoch(record, scored.cases, scored.pictures, self.network.weights())
             self._stored = {}
-        self.history = (*self.history, record)
+        self.history, self._part = (*self.history, record), EpochPart()
         self._schedule.observe(record.val_dice)
 
-    def _check_loss(self, loss: float, epoch: int, batch: int) -> float:
-        if not math.isfinite(loss):
-            raise NonFiniteError(
-                "the loss is not finite",
-                where=f"epoch {epoch}, batch {batch + 1}",
-                got=loss,
-                next_step="lower learning_rate, or turn mixed_precision off",
+    def _check_whole(self) -> None:
+        if not self._whole:
+            raise TrainingError(
+                "an update of this training failed half way, so it cannot go on from here",
+                where=f"epoch {len(self.history) + 1}, batch {self._part.batches + 1}",
+                next_step="restore the last checkpoint",
             )
-        return loss
 
     def _check_deadline(self) -> None:
-        limit = self.config.deadline_s
-        if limit is not None and self.seconds > limit:
-            raise DeadlineError(
-                "the training ran past its deadline",
-                where=f"epoch {len(self.history) + 1}",
-                got=f"{self.seconds:.0f} s",
-                allowed=f"{limit:g} s",
-                next_step="raise the deadline, or lower epochs, size or the network's width",
-            )
+        check_deadline(self.attempt_seconds, self.config.deadline_s, epoch=len(self.history) + 1)
 
 
 def _batch_maker(config: TrainConfig, train: Pack, window: WindowParams) -> BatchMaker:

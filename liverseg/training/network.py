@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from liverseg.training.best import Weights
 from liverseg.training.device import memory_errors
 from liverseg.training.optimizer import build_optimizer
 from liverseg.training.statistics import settled_statistics
-from liverseg.training.variables import assign, read
+from liverseg.training.variables import Readings, Values, assign, read
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -35,6 +35,7 @@ class CompiledNetwork:
         self.model = model
         self._optimizer = model.optimizer
         self._rate: float | None = None
+        self._running: Mapping[int, Values] = {}
 
     def train(self, images: npt.NDArray[np.float32], masks: npt.NDArray[np.int32], learning_rate: float) -> float:
         """One gradient update.
@@ -65,9 +66,14 @@ class CompiledNetwork:
         with memory_errors("prediction"):
             return np.asarray(self.model.predict_on_batch(images), np.float32)
 
-    def settled(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def settled(self) -> Iterator[None]:
         """A block in which the network predicts as after training: see `settled_statistics`."""
-        return settled_statistics(self.model, int(read(self._optimizer.iterations)))
+        with settled_statistics(self.model, int(read(self._optimizer.iterations))) as self._running:
+            try:
+                yield
+            finally:
+                self._running = {}
 
     def weights(self) -> Weights:
         """Copies of the model's variables, in the order of the model: weights, statistics and random states."""
@@ -81,19 +87,24 @@ class CompiledNetwork:
         """
         assign(self.model.variables, weights)
 
-    def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything that changes in training, by name: model variables `m0000`… and optimizer variables `o0000`…"""
-        model = {f"m{k:04d}": read(variable) for k, variable in enumerate(self.model.variables)}
-        return model | {f"o{k:04d}": read(variable) for k, variable in enumerate(self._optimizer.variables)}
+    def state(self) -> Arrays:
+        """Everything that changes in training, by name: model variables `m0000`… and optimizer variables `o0000`…
+
+        Values are read when they are asked for, as they are then. Also in a `settled` block they are those with which
+        training goes on.
+        """
+        variables = {f"m{k:04d}": variable for k, variable in enumerate(self.model.variables)}
+        variables |= {f"o{k:04d}": variable for k, variable in enumerate(self._optimizer.variables)}
+        return Readings(variables, self._running)
 
     def restore(self, state: Arrays) -> None:
         """Assign what `state` gave.
 
         Raises:
-            ValueError: number or shapes differ.
+            ValueError: number or shapes differ; nothing was changed.
         """
-        assign(self.model.variables, [state[name] for name in sorted(state) if name.startswith("m")])
-        assign(self._optimizer.variables, [state[name] for name in sorted(state) if name.startswith("o")])
+        variables = [*self.model.variables, *self._optimizer.variables]
+        assign(variables, [state[name] for name in sorted(state)])
         self._rate = None
 
 

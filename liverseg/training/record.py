@@ -1,4 +1,4 @@
-"""What one epoch left behind, and its place in `history.csv`."""
+"""What one epoch left behind, and its place in `history.csv`. Imports no arrays at the top: records are read by all."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from liverseg.metrics.score import CaseScore
 from liverseg.training.atomic import atomic_path, write_text
+
+if TYPE_CHECKING:
+    from liverseg.metrics.score import CaseScore
 
 SCHEMA_VERSION = 1
 _COLUMNS = ("schema_version", "epoch", "updates", "loss", "val_dice", "learning_rate", "seconds", "train_seconds")
 _METRICS = ("dice_liver_mean", "dice_tumour_mean", "dice_liver_only_mean")
+_CURVE = ("epoch", "loss", "val_dice", "learning_rate", "seconds")
+_CURVE_METRICS = ("dice_liver_mean", "dice_tumour_mean", "dice_global_liver", "dice_global_tumour")
+"""With `val_dice` and `seconds`, whatever a search can aim at that changes from epoch to epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,9 @@ def plain(value: Any) -> Any:
 
 
 def history_columns(records: Sequence[EpochRecord]) -> dict[str, list[Any]]:
-    """The learning curve as columns; undefined numbers are None."""
-    names = ("epoch", "loss", "val_dice", "learning_rate", "seconds")
-    return {name: [plain(getattr(record, name)) for record in records] for name in names}
+    """The learning curve as columns; undefined numbers, and scores of labels that were not taught, are None."""
+    curve = {name: [plain(getattr(record, name)) for record in records] for name in _CURVE}
+    return curve | {name: [plain(record.metrics.get(name)) for record in records] for name in _CURVE_METRICS}
 
 
 def append_history(path: Path, record: EpochRecord) -> None:
@@ -79,18 +84,37 @@ def append_history(path: Path, record: EpochRecord) -> None:
     Rows of the same and later epochs are dropped first: a resumed training goes on from its checkpoint, and what it had
     written after that is written again. Undefined numbers are empty cells.
     """
-    rows = [row for row in _read(path) if int(row["epoch"]) < record.epoch]
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, [*_COLUMNS, *_METRICS], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows([*rows, _row(record)])
-    write_text(path, stream.getvalue())
+    _write(path, [*(row for row in _read(path) if int(row["epoch"]) < record.epoch), _row(record)])
+
+
+def write_history(path: Path, records: Sequence[EpochRecord]) -> None:
+    """Write a whole `history.csv`, atomically, whatever was there."""
+    _write(path, [_row(record) for record in records])
+
+
+def trim_history(path: Path, epochs: int) -> None:
+    """Drop the rows after the first `epochs` epochs, atomically; the file is left alone when there is none to drop.
+
+    A training that goes on from an older state has not had those epochs any more.
+    """
+    rows = _read(path)
+    kept = [row for row in rows if int(row["epoch"]) <= epochs]
+    if len(kept) < len(rows):
+        _write(path, kept)
 
 
 def _row(record: EpochRecord) -> dict[str, Any]:
     values = {name: getattr(record, name) for name in _COLUMNS[1:]}
     metrics = {name: record.metrics.get(name) for name in _METRICS}
     return plain({"schema_version": SCHEMA_VERSION} | values | metrics)
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, [*_COLUMNS, *_METRICS], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, stream.getvalue())
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""A training between two epochs, as a checkpoint."""
+"""A training between two batches, as a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from liverseg.errors import ConfigError
 from liverseg.inference.pictures import picture_arrays, pictures_from
 from liverseg.metrics.score import CaseScore
 from liverseg.preprocess.arrays import Pack
+from liverseg.training.array_file import Arrays
 from liverseg.training.best import BestEpoch
-from liverseg.training.checkpoint import Arrays, Checkpoint, load_checkpoint, save_checkpoint
+from liverseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from liverseg.training.epoch_part import EpochPart
 from liverseg.training.plan import identity
+from liverseg.training.position import read_history
 from liverseg.training.record import EpochRecord, plain
+from liverseg.training.state_file import usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,9 @@ class Snapshot:
     The order of the data and its augmentation have no state: they follow from the seed and the epoch.
 
     Attributes:
-        history: the epochs so far.
+        history: the whole epochs so far.
         best: the best of them.
+        part: what is done of the next one.
         schedule: state of the learning-rate schedule.
         seconds: time spent.
         network: variables of model and optimizer.
@@ -36,6 +41,7 @@ class Snapshot:
 
     history: tuple[EpochRecord, ...]
     best: BestEpoch | None
+    part: EpochPart
     schedule: Mapping[str, Any]
     seconds: float
     network: Arrays
@@ -51,6 +57,7 @@ def save_snapshot(
         "history": [record.as_dict() for record in snapshot.history],
         "best_epoch": best.record.epoch if best else None,
         "best_cases": [plain(case.as_dict()) for case in best.cases] if best else [],
+        "part": snapshot.part.as_dict(),
         "schedule": dict(snapshot.schedule),
         "seconds": snapshot.seconds,
     }
@@ -71,15 +78,19 @@ def load_snapshot(folder: Path, config: TrainConfig, train: Pack, validation: Pa
     """
     checkpoint = load_checkpoint(folder)
     values = checkpoint.values
-    _check_identity(folder, values["identity"], plain(identity(config, train, validation)))
-    history = tuple(EpochRecord.from_dict(row) for row in values["history"])
-    return Snapshot(
-        history=history,
-        best=_best(checkpoint, history),
-        schedule=values["schedule"],
-        seconds=values["seconds"],
-        network=checkpoint.arrays["network"],
-    )
+    with usable(folder):
+        stored = dict(values["identity"])
+    _check_identity(folder, stored, plain(identity(config, train, validation)))
+    with usable(folder):
+        history = read_history(values["history"])
+        return Snapshot(
+            history=history,
+            best=_best(checkpoint, history),
+            part=EpochPart.from_dict(values.get("part")),
+            schedule=dict(values["schedule"]),
+            seconds=float(values["seconds"]),
+            network=checkpoint.arrays["network"],
+        )
 
 
 def _best(checkpoint: Checkpoint, history: tuple[EpochRecord, ...]) -> BestEpoch | None:

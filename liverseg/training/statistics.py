@@ -9,14 +9,14 @@ the weighted average of the batches that were really seen. After a thousand upda
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from liverseg.training.variables import read
+from liverseg.training.variables import Values, read
 
 NEGLIGIBLE = 1e-6
 """Share of the beginning below which statistics are left as they are: float32 would not show the difference."""
@@ -29,18 +29,21 @@ def corrected(average: npt.NDArray[np.float32], beginning: float, share: float) 
 
 
 @contextmanager
-def settled_statistics(model: Any, updates: int) -> Iterator[None]:
+def settled_statistics(model: Any, updates: int) -> Iterator[Mapping[int, Values]]:
     """Give a model corrected running statistics for the length of a block; afterwards the running ones are back.
 
     Args:
         model: a Keras model trained from statistics of mean 0 and variance 1.
         updates: gradient updates so far; with 0 there is nothing to correct.
+
+    Yields:
+        The running statistics that the corrected ones stand for, by the variable's `id`.
     """
     running = [(variable, read(variable), share, begun) for variable, share, begun in _statistics(model, updates)]
-    for variable, value, share, begun in running:
-        variable.assign(corrected(value, begun, share))
     try:
-        yield
+        for variable, value, share, begun in running:
+            variable.assign(corrected(value, begun, share))
+        yield {id(variable): value for variable, value, _, _ in running}
     finally:
         for variable, value, _, _ in running:
             variable.assign(value)

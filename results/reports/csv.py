@@ -9,12 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from results.columns import is_missing
 from results.reports.document import Document
+from results.reports.failure_table import GROUP_HEADS, group_cells
 from results.tables import case_table
 from results.text import printable
 
@@ -35,16 +37,21 @@ def cell(value: Any) -> str:
 
 def frame_text(frame: pd.DataFrame) -> str:
     """A frame as CSV (RFC 4180 quoting, line feeds)."""
+    return rows_text([str(name) for name in frame.columns], frame.astype(object).itertuples(index=False, name=None))
+
+
+def rows_text(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows under their heads as CSV."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([cell(str(name)) for name in frame.columns])
-    for row in frame.astype(object).itertuples(index=False, name=None):
+    writer.writerow([cell(name) for name in heads])
+    for row in rows:
         writer.writerow([cell(value) for value in row])
     return file.getvalue()
 
 
 def render(document: Document) -> dict[str, str]:
-    """`trials.csv`, `architectures.csv`, `factors.csv`, `patients.csv` and `cases.csv`."""
+    """`trials.csv`, `architectures.csv`, `factors.csv`, `patients.csv`, `cases.csv` and `failures.csv`."""
     stages = document.architectures
     architectures = [table.frame.assign(table=table.title) if len(stages) > 1 else table.frame for table in stages]
     factors = [table.frame.assign(parameter=table.title) for table in document.factors]
@@ -54,6 +61,7 @@ def render(document: Document) -> dict[str, str]:
         "factors.csv": frame_text(_stack(factors)),
         "patients.csv": frame_text(document.patients.frame),
         "cases.csv": frame_text(case_table(document.sweep)),
+        "failures.csv": rows_text(GROUP_HEADS, [group_cells(group) for group in document.failure_groups]),
     }
 
 

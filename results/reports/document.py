@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from results.failures import FailureGroup, failure_groups, log_of
 from results.metrics import definitions
 from results.pictures import Pictures
-from results.records import Sweep, TrialRecord
+from results.records import Sweep
+from results.reports.history import history_facts
 from results.reports.layouts import architecture_layout, factor_layouts, patient_layout, stages, trial_layout
 from results.reports.summary import summary
 from results.reports.table import Table
@@ -18,13 +20,14 @@ NOTICE = "Research software, not for clinical use."
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed trial, with what can be done about its kind of failure."""
+    """One failed trial, with what can be done about its kind of failure, and its log below the sweep's folder."""
 
     trial: str
     architecture: str
     kind: str
     message: str
     advice: str
+    log: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Document:
         architectures: one table, or one a stage.
         definitions: `(score, what it is)`.
         versions: `(package, version)` as recorded when the sweep ran.
+        failure_groups: failed trials that share a remedy.
+        failures: each failed trial.
         pictures: by uid of the trial.
     """
 
@@ -49,6 +54,7 @@ class Document:
     trials: Table
     factors: tuple[Table, ...]
     patients: Table
+    failure_groups: tuple[FailureGroup, ...]
     failures: tuple[Failure, ...]
     definitions: tuple[tuple[str, str], ...]
     versions: tuple[tuple[str, str], ...]
@@ -64,6 +70,7 @@ class Document:
 def build_document(sweep: Sweep, pictures: Mapping[str, Pictures] | None = None) -> Document:
     """The document of a sweep. The same sweep and pictures always give the same document."""
     record = sweep.sweep
+    groups = failure_groups(sweep)
     return Document(
         title=printable(record.name),
         sweep=sweep,
@@ -73,7 +80,8 @@ def build_document(sweep: Sweep, pictures: Mapping[str, Pictures] | None = None)
         trials=trial_layout(sweep),
         factors=factor_layouts(sweep),
         patients=patient_layout(sweep),
-        failures=tuple(_failure(trial) for trial in sweep.trials if trial.state == "failed"),
+        failure_groups=groups,
+        failures=_failures(sweep, groups),
         definitions=definitions(),
         versions=tuple((printable(name), printable(str(value))) for name, value in sorted(record.versions.items())),
         pictures=dict(pictures or {}),
@@ -92,26 +100,17 @@ def _facts(sweep: Sweep) -> tuple[tuple[str, str], ...]:
         ("labels scored", ", ".join(record.labels)),
         ("objective", ", ".join(f"{objective.metric} ({objective.direction})" for objective in record.objectives)),
         *((f"searched: {name}", str(value)) for name, value in record.space.items()),
+        *history_facts(record),
         ("started", record.started),
         ("last event", record.updated),
     ]
     return tuple((printable(name), printable(value)) for name, value in facts)
 
 
-def _failure(trial: TrialRecord) -> Failure:
-    advice = _ADVICE.get(trial.failure, "See the trial's log.")
-    size = " ".join(f"{name} {trial.parameters[name]}" for name in ("batch_size", "size") if name in trial.parameters)
-    if trial.failure == "oom" and size:
-        advice = f"Lower one of {size}, or give the trial more memory."
-    message = printable(trial.message)
-    return Failure(trial.uid, printable(trial.architecture), printable(trial.failure), message, printable(advice))
-
-
-_ADVICE = {
-    "oom": "Lower the batch size or the image size, or give the trial more memory.",
-    "nan": "Lower the learning rate, or leave such values out of the space.",
-    "invalid": "The parameters cannot work together: narrow the space.",
-    "timeout": "Raise the deadline, or lower epochs, size or width.",
-    "crash": "See the trial's log.",
-    "data": "Check the scans with `liversweep data check`.",
-}
+def _failures(sweep: Sweep, groups: Sequence[FailureGroup]) -> tuple[Failure, ...]:
+    messages = {trial.uid: printable(trial.message) for trial in sweep.trials if trial.state == "failed"}
+    return tuple(
+        Failure(uid, group.architecture, group.kind, messages[uid], group.advice, log_of(uid))
+        for group in groups
+        for uid in group.trials
+    )

@@ -19,6 +19,7 @@ from results.plots.learning_curves import learning_curves
 from results.plots.pictures import LABEL_COLOURS, PictureGrid, picture_grid
 from results.plots.style import Plot
 from results.reports.document import Document
+from results.reports.failure_table import GROUP_HEADS, counts_sentence, group_cells
 
 # Sorts a table by the column whose head was pressed. Works on attributes only; without it the page is complete.
 SCRIPT = """
@@ -77,4 +78,7 @@ def _content(document: Document) -> dict[str, Any]:
         "grid": grid,
         "colours": {name: "#" + bytes(LABEL_COLOURS[value]).hex() for name, value in (("liver", 1), ("tumour", 2))},
         "headline": document.architectures[0],
+        "failure_counts": counts_sentence(document),
+        "group_heads": GROUP_HEADS,
+        "groups": [group_cells(group) for group in document.failure_groups],
     }

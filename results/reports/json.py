@@ -33,6 +33,7 @@ def as_json(document: Document) -> dict[str, Any]:
         "factors": [{"title": table.title, "rows": _records(table.frame)} for table in document.factors],
         "patients": _records(document.patients.frame),
         "cases": _records(case_table(sweep)),
+        "failure_groups": [asdict(group) for group in document.failure_groups],
         "failures": [asdict(failure) for failure in document.failures],
         "definitions": dict(document.definitions),
     }
@@ -41,10 +42,9 @@ def as_json(document: Document) -> dict[str, Any]:
 
 
 def _sweep(record: SweepRecord) -> dict[str, Any]:
-    names = [name for name in SweepRecord.__slots__ if name not in ("objectives", "split", "data", "schema_version")]
-    facts = {name: getattr(record, name) for name in names}
-    nested = {"split": asdict(record.split), "data": asdict(record.data)}
-    return facts | nested | {"objective": [asdict(objective) for objective in record.objectives]}
+    facts = asdict(record)
+    del facts["schema_version"]
+    return facts | {"objective": facts.pop("objectives")}
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -52,7 +52,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return records
 
 
-_LEFT_OUT = frozenset({"uid", "cost", "cases", "checkpoint", "history_json"})
+_LEFT_OUT = frozenset({"uid", "cost", "cases", "checkpoint", "weights", "values", "history_json"})
 _TRIAL = tuple(name for name in TrialRecord.__slots__ if name not in _LEFT_OUT)
 
 

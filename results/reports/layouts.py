@@ -77,6 +77,8 @@ def trial_layout(sweep: Sweep) -> Table:
     shown = _trial_columns(sweep, frame, [parameter_column(name) for name in swept_parameters(sweep.trials)])
     note = "Finished trials by rank; pruned trials got less training than the others and have no rank. "
     note += "Dice is mean ± SD between patients."
+    if "continues" in frame.columns:
+        note += " A trial that continues another began with its state, and has its parameters and seed."
     return make_table(_with_outcome(frame), shown, key="trials", title="Trials", note=note)
 
 
@@ -101,9 +103,11 @@ def _trial_columns(sweep: Sweep, frame: pd.DataFrame, parameters: Sequence[str])
         Shown(("stage",), numeric=False, priority=2),
         Shown(("fold",), priority=3),
         Shown(("seed",), priority=3),
+        Shown(("continues",), numeric=False, priority=3),
         *[Shown((name,), priority=3, numeric=_all_numbers(frame[name])) for name in parameters],
         Shown(("outcome",), "state", numeric=False, priority=2),
         Shown(("best_epoch", "epochs"), "best epoch", priority=4),
+        Shown(("planned_epochs",), priority=4),
         *_objectives(sweep),
         *dice,
         _study(sweep),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from results.reports.document import Document
+from results.reports.failure_table import FAILED_HEADS, GROUP_HEADS, GROUP_NUMERIC, counts_sentence, group_cells
 from results.reports.table import Table
 from results.text import printable
 
@@ -54,6 +55,12 @@ def render(document: Document) -> dict[str, str]:
 def _failures(document: Document) -> list[str]:
     if not document.failures:
         return []
-    rows = [(item.trial, item.architecture, item.kind, item.message, item.advice) for item in document.failures]
-    heads = ("trial", "architecture", "kind", "what happened", "what to do")
-    return ["## Failures", table_text(heads, rows, [False] * len(heads))]
+    groups = [group_cells(group) for group in document.failure_groups]
+    failed = [(item.trial, item.kind, item.message, item.log) for item in document.failures]
+    return [
+        "## Failures",
+        escape(counts_sentence(document)),
+        table_text(GROUP_HEADS, groups, GROUP_NUMERIC),
+        "### Failed trials",
+        table_text(FAILED_HEADS, failed, [False] * len(FAILED_HEADS)),
+    ]

@@ -10,10 +10,13 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from results.reports.document import Document, Failure
+from results.failures import FailureGroup
+from results.reports.document import Document
+from results.reports.failure_table import NO_MESSAGE, sentence
 from results.reports.table import Table
 
 MOST_ROWS = 20
+MOST_NAMES = 4
 WIDTH = 160
 
 
@@ -32,8 +35,7 @@ def renderables(
     if len(document.architectures) > 1 if factors is None else factors:
         parts += [rich_table(table, width=width, rows=rows) for table in document.factors]
     parts.append(rich_table(document.trials, width=width, rows=rows))
-    parts += [_failure(failure) for failure in document.failures[:rows]]
-    parts += [Text("")] if document.failures else []
+    parts += _failures(document)
     for paragraph in document.summary:
         parts += [Text(paragraph), Text("")]
     fingerprint = document.sweep.sweep.split.fingerprint or "not recorded"
@@ -60,9 +62,18 @@ def rich_table(table: Table, *, width: int = WIDTH, rows: int | None = None) -> 
     return rich
 
 
-def _failure(failure: Failure) -> Text:
-    text = Text(f"{failure.trial} {failure.architecture} failed ({failure.kind}): {failure.message}. ", style="red")
-    return text.append(failure.advice, style="default")
+def _failures(document: Document) -> list[Text]:
+    """A paragraph for each group of failed trials; nothing when none failed."""
+    return [paragraph for group in document.failure_groups for paragraph in (_failure(group), Text(""))]
+
+
+def _failure(group: FailureGroup) -> Text:
+    trials = ", ".join(group.trials[:MOST_NAMES]) + (" …" if group.count > MOST_NAMES else "")
+    text = Text(f"{group.kind} {group.count} {group.architecture}", style="bold red").append(
+        f" ({trials}): ", "default"
+    )
+    text.append(sentence(group.example or NO_MESSAGE), "red").append(f" {group.advice}", "default")
+    return text.append(f" Then: {group.again}" if group.again else "", "default")
 
 
 def render_text(document: Document, *, width: int = WIDTH, factors: bool | None = None) -> str:

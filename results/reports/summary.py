@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 
 from results.metrics import metric
 from results.ranking import best_by_architecture, rank_trials
-from results.records import Sweep, TrialRecord
+from results.records import State, Sweep, TrialRecord
+from results.reports.history import counted, history_sentence
 from results.statistics import FEWEST, Difference, paired_difference
 from results.tables.architectures import failures_text
 from results.tables.patients import patient_dice
@@ -27,11 +29,31 @@ def _progress(sweep: Sweep) -> str:
     )
     failures = failures_text(sweep.trials)
     text += f", {states['failed']} failed ({printable(failures)})." if failures else ", none failed."
-    waiting = len(sweep.trials) - ended
-    if sweep.sweep.closed == "finished":
-        return text
-    state = {"interrupted": "was interrupted", "failed": "ended with an error"}.get(sweep.sweep.closed, "is not closed")
-    return f"{text} The sweep {state}" + (f" with {waiting} trials unfinished." if waiting else ".")
+    sentences = (text, printable(history_sentence(sweep.sweep)), _standing(sweep, states))
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _standing(sweep: Sweep, states: Counter[State]) -> str:
+    """How the sweep was left, and its trials without an end; empty when nothing is left of it."""
+    unended = [f"{states[state]} {state}" for state in ("running", "stopped", "queued") if states[state]]
+    waiting = sum(states[state] for state in ("running", "stopped", "queued"))
+    closed = sweep.sweep.closed
+    if closed == "finished" and not waiting:
+        return ""
+    text = f"The sweep {_CLOSED.get(closed, 'is not closed')}"
+    text += f" with {counted(waiting, 'trial')} unfinished ({', '.join(unended)})." if waiting else "."
+    if closed in ("interrupted", "disk"):
+        first = "Make room, then continue" if closed == "disk" else "Continue"
+        text += f" {first} with: liversweep resume {printable(shlex.quote(sweep.sweep.name))}"
+    return text
+
+
+_CLOSED = {
+    "finished": "was closed",
+    "interrupted": "was interrupted",
+    "disk": "was ended by a full disk",
+    "failed": "ended with an error",
+}
 
 
 def _winner(sweep: Sweep) -> str:

@@ -13,14 +13,15 @@ from results.tables.factors import swept_parameters
 
 FIXED_COLUMNS = frozenset(
     {"rank", "front", "trial", "number", "stage", "fold", "seed", "architecture", "state", "failure", "best_epoch"}
-) | frozenset({"epochs", "updates", "seconds", "parameters", "gflops", "s_per_epoch"})
+) | frozenset({"continues", "planned_epochs", "epochs", "updates", "seconds", "parameters", "gflops", "s_per_epoch"})
 
 
 def trial_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFrame:
     """One row a trial, best first (see `results.ranking`).
 
     Columns: `rank`, `front` (several objectives only), `trial`, `number`, `architecture`, `stage` and `fold` (where
-    there are several), one for each parameter that varies, `state`, `failure`, `best_epoch`, `epochs`, `updates`, the
+    there are several), `continues` (the trial that it trains on; where there is one), one for each parameter that
+    varies, `state`, `failure`, `best_epoch`, `epochs`, `planned_epochs` (where trials differ in length), `updates`, the
     objectives (`val_dice`), `dice_liver_mean`, `dice_liver_sd`, `dice_tumour_mean`, `dice_tumour_sd` (for the labels
     of the sweep), the study's slice Dice, `seconds`, `s_per_epoch`, `parameters`, `gflops`. Missing numbers are NaN
     or `pd.NA`.
@@ -50,6 +51,8 @@ def _identity(places: Sequence[RankedTrial], objectives: Sequence[Objective]) ->
         values = [getattr(place.trial, name) for place in places]
         if len(set(values)) > 1:
             columns[name] = values
+    if any(place.trial.continues for place in places):
+        columns["continues"] = _texts([place.trial.continues for place in places])
     return columns
 
 
@@ -66,13 +69,16 @@ def parameter_column(name: str) -> str:
 
 
 def _progress(places: Sequence[RankedTrial]) -> dict[str, Any]:
-    return {
+    planned = [place.trial.planned_epochs for place in places]
+    columns = {
         "state": _texts([place.trial.state for place in places]),
         "failure": _texts([place.trial.failure for place in places]),
         "best_epoch": _integers([place.trial.best_epoch for place in places]),
         "epochs": [place.trial.epochs for place in places],
-        "updates": [place.trial.updates for place in places],
     }
+    if len(set(planned)) > 1:
+        columns["planned_epochs"] = _integers([epochs or None for epochs in planned])
+    return columns | {"updates": [place.trial.updates for place in places]}
 
 
 def _scores(places: Sequence[RankedTrial], names: Sequence[str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sweeps.cli import architectures, data, plan, run, show, spec
+from sweeps.cli import architectures, data, extend, plan, resume, run, show, spec
 
 app = typer.Typer(
     name="liversweep",
@@ -36,6 +36,10 @@ def root(
 
 app.command("run")(run.run)
 app.command("plan")(plan.plan)
+app.command("resume")(resume.resume)
+app.command("extend")(extend.extend)
+app.command("retry")(resume.retry)
+app.command("stop")(resume.stop)
 app.command("list")(show.list_sweeps)
 app.command("show")(show.show)
 app.command("report")(show.report)

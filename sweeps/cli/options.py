@@ -23,3 +23,19 @@ NameArgument = Annotated[
     str | None,
     typer.Argument(metavar="[NAME]", help="A sweep's name or folder; the newest when left out.", show_default=False),
 ]
+
+SweepArgument = Annotated[
+    str, typer.Argument(metavar="NAME|PATH", help="A sweep's name below runs/, or its folder.", show_default=False)
+]
+PlainOption = Annotated[bool, typer.Option("--plain", help="Lines instead of the live table.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the scans, when they lie elsewhere now.", show_default=False)
+]
+AdjustOption = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change limits or places, e.g. --set trial.deadline=4h. Allowed: trial.…, keep.…, cluster.…. Repeatable.",
+    ),
+]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sweeps.cli.console import note, print_tables, progress, write_json
-from sweeps.cli.options import JsonOption, SetOption, SpecArgument
+from sweeps.cli.options import JsonOption, RootOption, SetOption, SpecArgument
 
 
-def plan(spec: SpecArgument, overrides: SetOption = [], as_json: JsonOption = False) -> None:  # noqa: B006
-    """Show trials, parameters, memory and time of a sweep, from one real step an architecture. Nothing is trained."""
+def plan(
+    spec: SpecArgument,
+    overrides: SetOption = [],  # noqa: B006
+    runs: RootOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Show trials, memory, disk and time of a sweep, from one real step an architecture. Nothing is trained."""
     from cluster.local import usable_cpus
     from sweeps.cohort import list_files, load_cohort
+    from sweeps.disk import free_bytes, size_text
+    from sweeps.engine import prepare_config, store_bytes
     from sweeps.estimate import estimate
-    from sweeps.run import store_bytes
+    from sweeps.forecast import missing_cache_bytes, shortage
+    from sweeps.prepare import cache_root, cache_store
     from sweeps.spec import load_spec
     from sweeps.spec.space import Space
 
@@ -23,12 +32,18 @@ def plan(spec: SpecArgument, overrides: SetOption = [], as_json: JsonOption = Fa
     with progress("checking scans", len(list_files(loaded.spec)[0])) as advance:
         cohort = load_cohort(loaded.spec, threads=usable_cpus(), on_case=advance)
     names = Space.from_spec(loaded.spec).architectures
+    cache = missing_cache_bytes(cohort, prepare_config(loaded.spec), cache_store(loaded.spec))
     with progress("measuring one step of each architecture", len(names)) as advance:
-        found = estimate(loaded.spec, cohort, store_bytes(loaded.spec, cohort), advance)
+        found = estimate(loaded.spec, cohort, store_bytes(loaded.spec, cohort), cache, advance)
+    free = free_bytes(runs)
+    problem = shortage(found.disk, runs, cache_root(loaded.spec), loaded.spec.keep.min_free_bytes)
+    if problem:
+        note(f"warning: {problem}")
     if as_json:
-        write_json(found.as_dict())
+        document = found.as_dict()
+        write_json(document | {"disk": document["disk"] | {"free_bytes": free, "fits": problem is None}})
         return
-    print_tables([_table(found), *_lines(found, cohort)])
+    print_tables([_table(found), *_lines(found, cohort, f"{size_text(free)} free under {runs}/")])
 
 
 def _table(found: Any) -> Any:
@@ -49,7 +64,7 @@ def _table(found: Any) -> Any:
     return table
 
 
-def _lines(found: Any, cohort: Any) -> list[str]:
+def _lines(found: Any, cohort: Any, room: str) -> list[str]:
     from sweeps.live import duration
 
     split = cohort.split
@@ -62,7 +77,7 @@ def _lines(found: Any, cohort: Any) -> list[str]:
         f"stages: {stages}",
         f"split {split.fingerprint}: {parts}",
         f"prepared data in the object store: at most {found.store_bytes / 1e6:,.0f} MB, shared by all trials",
-        f"checkpoints on disk: at most {found.checkpoint_bytes / 1e6:,.0f} MB",
+        f"on disk: {found.disk.words()}; {room}",
         f"time: {time}",
     ]
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sweeps.cli import EXIT_FAILED_TRIALS, EXIT_INTERRUPTED
+from sweeps.cli import EXIT_FAILED_TRIALS, EXIT_FAILURE, EXIT_INTERRUPTED
 from sweeps.cli.console import note, print_document, progress, stderr_console
-from sweeps.cli.options import JsonOption, RootOption, SetOption, SpecArgument
+from sweeps.cli.options import JsonOption, PlainOption, RootOption, SetOption, SpecArgument
 
 if TYPE_CHECKING:
+    from results.records import Sweep
+    from sweeps.engine import Outcome
     from sweeps.search.driver import View
 
 REPORTS = ("html", "markdown", "csv", "json")
@@ -34,11 +36,16 @@ class TerminalReporter:
         return progress(label, total)
 
     @contextmanager
-    def trials(self, total: int, epochs: int, architectures: tuple[str, ...]) -> Iterator[View]:
+    def trials(
+        self, total: int, epochs: int, architectures: tuple[str, ...], before: Sweep | None = None
+    ) -> Iterator[View]:
         """The live table, or a line a trial."""
         from sweeps.live import Progress, make_view
 
-        with make_view(Progress(total, epochs, architectures), stderr_console(), plain=self._plain) as view:
+        progress = Progress(total, epochs, architectures)
+        if before is not None:
+            progress.take_up(before)
+        with make_view(progress, stderr_console(), plain=self._plain) as view:
             yield view
 
 
@@ -51,12 +58,13 @@ def run(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out scans that break a rule, and list them.")
     ] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live table.")] = False,
+    plain: PlainOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a sweep: check and prepare the scans, train every trial, rank them, write the report.
 
-    Ends with exit code 0, or 3 when some trials failed. Results are kept in runs/NAME.
+    Ends with exit code 0, or 3 when some trials failed. Results are kept in runs/NAME. Whatever cuts it off, go on with:
+    liversweep resume NAME
     """
     from sweeps.folder import SweepFolder, free_name
     from sweeps.spec import load_spec
@@ -68,20 +76,28 @@ def run(
     folder = SweepFolder.named(free_name(wanted, runs) if new_name else wanted, runs)
     from sweeps.run import run_sweep
 
-    outcome = run_sweep(loaded, folder, TerminalReporter(plain))
-    _show(folder.path, as_json)
+    finish(run_sweep(loaded, folder, TerminalReporter(plain)), as_json)
+
+
+def finish(outcome: Outcome, as_json: bool) -> None:
+    """Reports, tables and the exit code of a run. After an interrupt there is no time for reports."""
+    name = outcome.folder.name
     if outcome.interrupted:
-        note(f"interrupted; what is finished is kept in {folder.path}")
+        note(f"interrupted; nothing is lost, go on with: liversweep resume {name}")
         raise typer.Exit(EXIT_INTERRUPTED)
+    if outcome.disk_message:
+        note(f"error: {outcome.disk_message}")
+        raise typer.Exit(EXIT_FAILURE)
+    _show(outcome.folder.path, as_json, write=not outcome.idle)
     if outcome.failures:
-        note(f"{outcome.failures} trials failed; see: liversweep show {folder.name}")
+        note(f"{outcome.failures} trials failed; see: liversweep show {name}; try them again: liversweep retry {name}")
         raise typer.Exit(EXIT_FAILED_TRIALS)
 
 
-def _show(path: Path, as_json: bool) -> None:
+def _show(path: Path, as_json: bool, *, write: bool) -> None:
     """The reports on disk, then the ranked tables (or the JSON report) on stdout."""
     from results.reports.write import read_document, write_reports
 
-    for report in write_reports(path, REPORTS):
+    for report in write_reports(path, REPORTS) if write else ():
         note(f"wrote {report}")
     print_document(read_document(path), as_json)

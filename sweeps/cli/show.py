@@ -41,12 +41,17 @@ def show(
             "--factors/--no-factors", help="One-factor tables of the swept parameters.", show_default="with stages"
         ),
     ] = None,
+    repro: Annotated[
+        bool, typer.Option("--repro", help="Show what the sweep was made of and ran on, and how to repeat it.")
+    ] = False,
     runs: RootOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
     """Show a sweep's ranked tables, or one trial with its parameters, scores and log file."""
     folder = _folder(name, runs)
-    if trial is not None:
+    if repro:
+        _show_reproduction(folder, as_json)
+    elif trial is not None:
         _show_trial(folder, trial)
     else:
         from results.reports.write import read_document
@@ -72,6 +77,16 @@ def _folder(name: str | None, runs: Path) -> Any:
     from sweeps.folder import SweepFolder
 
     return SweepFolder.newest(runs) if name is None else SweepFolder.existing(name, runs)
+
+
+def _show_reproduction(folder: Any, as_json: bool) -> None:
+    from sweeps.cli.repro import print_reproduction, reproduction
+
+    document = reproduction(folder)
+    if as_json:
+        write_json(document)
+    else:
+        print_reproduction(document)
 
 
 def _show_trial(folder: Any, uid: str) -> None:
@@ -101,7 +116,7 @@ def _listing(found: Any) -> Any:
         table.add_column(heading, justify="right" if heading in ("trials", "failed", "best") else "left")
     for item in found:
         best = f"{item.objective} {item.best:.3f}" if item.best_trial else "–"
-        counts = (f"{item.ended}/{item.trials}", str(item.failed or "–"))
+        counts = (item.progress, str(item.failed or "–"))
         table.add_row(
             item.name,
             item.problem or item.state,

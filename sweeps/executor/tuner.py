@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from ray import tune
@@ -17,7 +19,12 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from cluster.config import Slots
-from sweeps.executor.trial import Trial, TrialSetting
+from results.errors import ResultsError
+from sweeps.errors import SweepError
+from sweeps.executor.death import cause_of_death
+from sweeps.executor.setting import TrialSetting
+from sweeps.executor.trial import Trial
+from sweeps.executor.watch import Watch
 from sweeps.search.driver import DONE, WAIT, Driver
 
 TUNE_SETTINGS = {
@@ -36,9 +43,6 @@ TUNE_SETTINGS = {
 }
 
 
-DIED = "the worker process died without a word: killed by the system, most often for want of memory"
-
-
 class _Adapter:
     """Tune writes pickles of its parts to disk; of ours they hold nothing, since nobody is ever to read them back."""
 
@@ -46,31 +50,41 @@ class _Adapter:
         return {}
 
 
+class _Failing:
+    """Remembers what kept the driver from going on, which Tune would wrap or swallow, and ends Tune's loop."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """The ledger could not be written, or the search cannot go on: nothing more is to be decided."""
+        try:
+            yield
+        except (ResultsError, SweepError, OSError) as error:
+            self.error = self.error or error
+            raise KeyboardInterrupt from error
+
+
 class DriverSearcher(_Adapter, Searcher):
     """Hands the driver's proposals to Tune and remembers which Tune trial is which."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, failing: _Failing) -> None:
         super().__init__(metric=None, mode=None)
-        self._driver = driver
+        self._driver, self._failing = driver, failing
         self.uids: dict[str, str] = {}
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's config, None to be asked again, or the end mark."""
-        proposal = self._driver.next()
+        with self._failing.guarded():
+            proposal = self._driver.next()
         if proposal == WAIT:
             return None
         if isinstance(proposal, str):
             assert proposal == DONE
             return Searcher.FINISHED
         self.uids[trial_id] = proposal.uid
-        return {
-            "trial": {
-                "uid": proposal.uid,
-                "architecture": proposal.architecture,
-                "parameters": dict(proposal.parameters),
-                "seed": proposal.seed,
-            }
-        }
+        return {"trial": self._driver.launch(proposal.uid).payload()}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: the scheduler's hooks tell the driver."""
@@ -85,77 +99,126 @@ class DriverSearcher(_Adapter, Searcher):
 class DriverScheduler(_Adapter, FIFOScheduler):
     """Asks the driver after every epoch whether the trial goes on, and tells it how trials end."""
 
-    def __init__(self, driver: Driver, searcher: DriverSearcher) -> None:
+    def __init__(self, driver: Driver, searcher: DriverSearcher, failing: _Failing) -> None:
         super().__init__()
-        self._driver, self._searcher = driver, searcher
+        self._driver, self._searcher, self._failing = driver, searcher, failing
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
         """Continue or stop."""
-        stop = self._driver.epoch(self._searcher.uids[trial.trial_id], unflatten_checkpoint(result))
+        with self._failing.guarded():
+            stop = self._driver.epoch(self._searcher.uids[trial.trial_id], unflatten_checkpoint(result))
         return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> None:
         """The trial said it was done, or was stopped by our decision."""
-        uid = self._searcher.uids[trial.trial_id]
-        if result.get("last"):
-            self._driver.epoch(uid, unflatten_checkpoint(result))
-        self._driver.ended(uid)
+        uid, plain = self._searcher.uids[trial.trial_id], unflatten_checkpoint(result)
+        with self._failing.guarded():
+            if plain.get("stopped") or plain.get("disk_full"):
+                self._driver.paused(uid, plain)
+                return
+            if plain.get("last"):
+                self._driver.epoch(uid, plain)
+            self._driver.ended(uid)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """The worker died or raised."""
-        self._driver.ended(self._searcher.uids[trial.trial_id], error=DIED)
+        uid = self._searcher.uids[trial.trial_id]
+        with self._failing.guarded():
+            death = cause_of_death(self._driver.folder.trial(uid), self._driver.launch(uid).attempt, trial.error_file)
+            self._driver.ended(uid, error=death.message, kind=death.kind, blameless=death.blameless)
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         """The trial was dropped before it started."""
-        self._driver.ended(self._searcher.uids[trial.trial_id], error="dropped before it started")
+        with self._failing.guarded():
+            self._driver.ended(self._searcher.uids[trial.trial_id], error="dropped before it started")
 
 
-class StartCallback(_Adapter, Callback):
-    """Tells the driver when a worker begins a trial."""
+class LoopCallback(_Adapter, Callback):
+    """Tells the driver when a worker begins a trial, and looks around at every turn of Tune's loop."""
 
-    def __init__(self, driver: Driver, searcher: DriverSearcher) -> None:
-        self._driver, self._searcher = driver, searcher
+    def __init__(self, driver: Driver, searcher: DriverSearcher, failing: _Failing, look: Callable[[], None]) -> None:
+        self._driver, self._searcher, self._failing, self._look = driver, searcher, failing, look
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker has begun."""
-        self._driver.started(self._searcher.uids[trial.trial_id])
+        with self._failing.guarded():
+            self._driver.started(self._searcher.uids[trial.trial_id])
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """A turn of the loop, several a second."""
+        with self._failing.guarded():
+            self._look()
 
 
-def run_trials(driver: Driver, setting: TrialSetting, slots: Slots) -> None:
+def run_trials(
+    driver: Driver, setting: TrialSetting, slots: Slots, watch: Watch, ask_to_stop: Callable[[], None]
+) -> None:
     """Run the driver's trials on the Ray that this process is connected to, until it has no more.
 
+    Args:
+        driver: decides.
+        setting: what all trials share.
+        slots: trials at once, and what each gets.
+        watch: ends workers that hang.
+        ask_to_stop: called when somebody else asks the sweep to stop.
+
     Raises:
-        KeyboardInterrupt: Ctrl-C.
+        KeyboardInterrupt: a signal.
+        LedgerError, SweepError, OSError: what kept the driver from going on.
     """
     # Without this Tune starts one worker after another.
     os.environ.update({**TUNE_SETTINGS, "TUNE_MAX_PENDING_TRIALS_PG": str(slots.count)})
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    searcher = DriverSearcher(driver)
+    failing = _Failing()
+
+    def look() -> None:
+        watch.look({uid: driver.launch(uid).attempt for uid in driver.running})
+        if not driver.interrupted and driver.folder.stop.exists():
+            ask_to_stop()
+
+    try:
+        _tuner(driver, setting, slots, failing, look).fit()
+    except KeyboardInterrupt:
+        if failing.error is not None:
+            raise failing.error from None
+        raise
+    if failing.error is not None:
+        raise failing.error
+
+
+def _tuner(
+    driver: Driver, setting: TrialSetting, slots: Slots, failing: _Failing, look: Callable[[], None]
+) -> tune.Tuner:
+    searcher = DriverSearcher(driver, failing)
     resources = {"CPU": slots.cpus, **({"GPU": slots.gpus} if slots.gpus else {})}
     trainable = tune.with_resources(tune.with_parameters(Trial, setting=setting), resources)
-    tune.Tuner(
+    # A trial that went back to the queue appears a second time.
+    title = "{uid}.{attempt}".format_map
+    shutil.rmtree(driver.folder.tune, ignore_errors=True)
+    return tune.Tuner(
         trainable,
         tune_config=TuneConfig(
             search_alg=searcher,
-            scheduler=DriverScheduler(driver, searcher),
+            scheduler=DriverScheduler(driver, searcher, failing),
             num_samples=-1,
             reuse_actors=True,
-            trial_name_creator=lambda trial: str(trial.config["trial"]["uid"]),
-            trial_dirname_creator=lambda trial: str(trial.config["trial"]["uid"]),
+            trial_name_creator=lambda trial: title(trial.config["trial"]),
+            trial_dirname_creator=lambda trial: title(trial.config["trial"]),
         ),
         run_config=RunConfig(
             name="run-001",
             storage_path=str(driver.folder.tune.resolve()),
-            callbacks=[StartCallback(driver, searcher)],
+            callbacks=[LoopCallback(driver, searcher, failing, look)],
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),
-    ).fit()
+    )
 
 
 def unflatten_checkpoint(result: Mapping[str, Any]) -> dict[str, Any]:
     """Tune flattens nested results with `/`; this puts the checkpoint back together."""
     plain = dict(result)
-    if "checkpoint/path" in plain:
-        plain["checkpoint"] = {"path": plain.pop("checkpoint/path"), "sha256": plain.pop("checkpoint/sha256")}
+    parts = {key.partition("/")[2]: plain.pop(key) for key in list(plain) if key.startswith("checkpoint/")}
+    if parts:
+        plain["checkpoint"] = parts
     return plain

@@ -1,43 +1,30 @@
 """The one writer of a sweep's ledger: decides what runs next, notes what came of it, and knows when all is done.
 
-Knows neither Ray nor Keras. Whatever executes trials calls `next`, `started`, `epoch` and `ended`; the driver writes each
-event to the ledger before it acts on it.
+Knows neither Ray nor Keras. Whatever executes trials calls `next`, `started`, `epoch`, `paused` and `ended`; the driver
+writes each event to the ledger before it acts on it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from results.ledger import Ledger
-from results.records import Objective
+from results.records import Checkpoint
 from sweeps import trial_files
 from sweeps.folder import SweepFolder
-from sweeps.search.proposer import Proposal, Proposer
+from sweeps.search.plan import Proposal
+from sweeps.search.reconcile import Adoption
+from sweeps.search.replay import objective_values
+from sweeps.search.retention import Release, Retention, delete, present
+from sweeps.search.standing import End, Standing
+from sweeps.search.states import State, newest_state
 
 WAIT = "wait"
 DONE = "done"
-
-
-@dataclass(frozen=True, slots=True)
-class Best:
-    """The best trial so far, from which a following stage starts."""
-
-    uid: str
-    architecture: str
-    parameters: Mapping[str, Any]
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One part of the search. `open` makes its proposer, given the best trial of the stages before."""
-
-    name: str
-    trials: int
-    open: Callable[[Best | None], Proposer]
 
 
 class View(Protocol):
@@ -48,169 +35,260 @@ class View(Protocol):
 
 
 @dataclass(slots=True)
-class _Running:
+class Launch:
+    """What a worker is told of the trial that it is to run."""
+
     proposal: Proposal
-    epochs: int = 0
-    started: bool = False
-    pruned_at: int | None = None
-    history: list[float] = field(default_factory=list)
+    attempt: int
+    state: State | None
+
+    def payload(self) -> dict[str, Any]:
+        """The trial's part of the worker's configuration."""
+        chosen = self.proposal
+        return {
+            "uid": chosen.uid,
+            "architecture": chosen.architecture,
+            "parameters": dict(chosen.parameters),
+            "seed": chosen.seed,
+            "epochs": chosen.epochs,
+            "attempt": self.attempt,
+            "state": self.state.path if self.state else None,
+        }
 
 
 class Driver:
-    """Runs the stages one after another, `slots` trials at once at most."""
+    """Runs what a standing has to give, `slots` trials at once at most.
+
+    Args:
+        folder: of the sweep.
+        ledger: open, written by nobody else.
+        standing: fresh, or rebuilt from the ledger.
+        slots: trials at once.
+        view: told of every event.
+        retention: which trials' files are kept; None keeps all.
+        low_disk: a message when the disk is too full to start another trial, else None.
+    """
 
     def __init__(
         self,
         folder: SweepFolder,
         ledger: Ledger,
-        stages: Sequence[Stage],
-        objectives: Sequence[Objective],
+        standing: Standing,
         slots: int,
         view: View,
+        *,
+        retention: Retention | None = None,
+        low_disk: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self.folder, self.ledger, self.view = folder, ledger, view
-        self.stages, self.objectives, self.slots = tuple(stages), tuple(objectives), slots
-        self.best: Best | None = None
-        self.failures = 0
+        self.folder, self.ledger, self.standing, self.view = folder, ledger, standing, view
+        self.slots, self.retention, self._low_disk = slots, retention, low_disk
         self.interrupted = False
-        self._running: dict[str, _Running] = {}
-        self._number = 0
-        self._stage = 0
-        self._left = self.stages[0].trials
-        self._proposer = self.stages[0].open(None)
+        self.disk_message = ""
+        self._launches: dict[str, Launch] = {}
+        self._unneeded: list[Release] = []
+        for end in standing.ends:
+            self._note_end(end)
 
     @property
     def running(self) -> tuple[str, ...]:
-        """Trials that were proposed and have not ended."""
-        return tuple(self._running)
+        """Trials that were handed out and have not ended."""
+        return tuple(self._launches)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no further trial is started."""
+        return self.interrupted or bool(self.disk_message)
+
+    def launch(self, uid: str) -> Launch:
+        """How a running trial was handed out."""
+        return self._launches[uid]
+
+    def take_up(self, adopted: Sequence[Adoption]) -> None:
+        """Write down ends that trials reached without the ledger, and finish what an earlier driver had begun to delete."""
+        for item in adopted:
+            if self.standing.open[item.uid].parked:
+                self.ledger.append("queued", uid=item.uid, reason="ended unnoticed")
+            if item.state == "failed":
+                self.failed(item.uid, item.record)
+            else:
+                self.scored(item.uid, item.state, item.record)
+        self._clean_up()
 
     def next(self) -> Proposal | str:
-        """The next trial to start, `WAIT` when none may start now, or `DONE`."""
-        if self.interrupted:
-            return DONE
-        if self._left == 0 and not self._next_stage():
-            return WAIT if self._running and self._stage + 1 < len(self.stages) else DONE
-        if len(self._running) >= self.slots:
-            return WAIT
-        proposal = self._proposer.ask(self._number)
-        self._number += 1
-        self._left -= 1
-        self._suggested(proposal)
-        return proposal
+        """The next trial to start, `WAIT` when none may start now, or `DONE` when none ever will.
 
-    def started(self, uid: str, attempt: int = 1) -> None:
+        While a trial runs the answer is never `DONE`: it may come back when its machine is lost.
+        """
+        if self.stopping:
+            return DONE
+        if len(self._launches) >= self.slots:
+            return WAIT
+        if not self.standing.done:
+            self.disk_message = self._low_disk() or ""
+        if self.disk_message:
+            return DONE
+        while proposal := self._queued() or self._new():
+            if self._hand_out(proposal):
+                return proposal
+        return WAIT if self._launches else DONE
+
+    def started(self, uid: str) -> None:
         """A worker has begun the trial; a second call for the same attempt is ignored."""
-        run = self._running.get(uid)
-        if run is None or run.started:
+        trial, launch = self.standing.open.get(uid), self._launches.get(uid)
+        if trial is None or launch is None or trial.running:
             return
-        run.started = True
-        self.ledger.append("started", uid=uid, attempt=attempt)
-        self.view.event("started", uid, {})
+        epoch = launch.state.position.epochs if launch.state else 0
+        self.ledger.append("started", uid=uid, attempt=launch.attempt, epoch=epoch)
+        self.standing.started(uid, launch.attempt, epoch)
+        self.view.event("started", uid, {"epoch": epoch})
 
     def epoch(self, uid: str, result: Mapping[str, Any]) -> bool:
         """Note an epoch's result; True when the trial is to be stopped early."""
-        run = self._running.get(uid)
-        if run is None:
+        if uid not in self._launches:
             return True
-        run.epochs = int(result["epoch"])
-        checkpoint = result.get("checkpoint")
-        if checkpoint:
-            self.ledger.append(
-                "checkpoint", uid=uid, epoch=run.epochs, path=checkpoint["path"], sha256=checkpoint["sha256"]
-            )
+        value = result.get(self.standing.objectives[0].metric)
+        plain = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+        stop = self.standing.report(uid, int(result["epoch"]), plain) and not result.get("last", False)
+        self._checkpoint(uid, result)
         self.view.event("epoch", uid, result)
-        value = result.get(self.objectives[0].metric, math.nan)
-        value = float(value) if isinstance(value, (int, float)) else math.nan
-        if self._proposer.report(uid, run.epochs, value) and not result.get("last", False):
-            run.pruned_at = run.epochs
-        return run.pruned_at is not None or self.interrupted
+        return stop
 
-    def ended(self, uid: str, error: str | None = None) -> None:
-        """The trial's worker has let go of it: finished, stopped early, interrupted, or died with `error`."""
-        run = self._running.pop(uid, None)
-        if run is None:
+    def paused(self, uid: str, result: Mapping[str, Any]) -> None:
+        """The trial has saved its state and let go of its worker, because all were asked to stop or the disk is full."""
+        if result.get("disk_full"):
+            self.disk_message = str(result.get("message") or "the disk is full")
+        self._checkpoint(uid, result)
+        self._park(uid)
+
+    def ended(self, uid: str, error: str | None = None, *, kind: str = "crash", blameless: str = "") -> None:
+        """The trial's worker has let go of it: finished, stopped early, interrupted, or died.
+
+        Args:
+            uid: the trial.
+            error: why the worker died, when it did.
+            kind: kind of failure when the trial itself left no word.
+            blameless: why the trial goes to another worker rather than having failed (its machine was lost).
+        """
+        if uid not in self._launches:
             return
+        trial = self.standing.open[uid]
         folder = self.folder.trial(uid)
         final = trial_files.read_record(folder, trial_files.FINAL)
         failed = trial_files.read_record(folder, trial_files.FAILED)
         latest = trial_files.read_record(folder, trial_files.LATEST)
         if final is not None and failed is None:
-            self._scored(run, "finished", final)
+            self.scored(uid, "finished", final)
+        elif failed is None and blameless:
+            self._requeue(uid, blameless)
         elif failed is not None or error is not None:
-            self._failed(run, failed or {"kind": "crash", "message": error, "epochs": run.epochs, "seconds": 0.0})
-        elif run.pruned_at is not None and latest is not None:
-            latest["stop_reason"] = f"pruned after epoch {run.pruned_at}"
-            self._scored(run, "pruned", latest)
-        elif self.interrupted:
-            self._stopped(run)
+            self.failed(uid, failed or {"kind": kind, "message": error})
+        elif trial.stop_early and latest is not None:
+            self.scored(uid, "pruned", {**latest, "stop_reason": f"pruned after epoch {trial.epochs}"})
+        elif self.stopping:
+            self._park(uid)
         else:
-            self._failed(run, {"kind": "crash", "message": "the trial ended without a record", "epochs": run.epochs})
+            self.failed(uid, {"kind": "crash", "message": "the trial ended without a record"})
+
+    def scored(self, uid: str, state: str, record: Mapping[str, Any]) -> None:
+        """The trial finished or was pruned, with this record."""
+        trial = self.standing.open[uid]
+        self.ledger.append(state, **{**trial_files.finite(record), "uid": uid, "values": trial.unwritten})
+        values = objective_values(record, self.standing.objectives)
+        self._end(uid, state, values, record, updates=int(record.get("updates") or 0))
+
+    def failed(self, uid: str, failure: Mapping[str, Any]) -> None:
+        """The trial failed, with this record."""
+        trial = self.standing.open[uid]
+        known = {"epochs": trial.epochs, "seconds": 0.0, **failure}
+        self.ledger.append("failed", **{**known, "uid": uid, "values": trial.unwritten})
+        self._end(uid, "failed", [], known)
 
     def close(self) -> None:
-        """Mark what still runs as stopped and close the ledger's current part."""
-        for run in list(self._running.values()):
-            self._running.pop(run.proposal.uid)
-            self._stopped(run)
-        self.ledger.append("closed", reason="interrupted" if self.interrupted else "finished")
+        """Mark what is still open as stopped and close the ledger's current part."""
+        for uid, trial in self.standing.open.items():
+            if not trial.parked:
+                self._park(uid)
+        reason = "interrupted" if self.interrupted else "disk" if self.disk_message else "finished"
+        self.ledger.append("closed", reason=reason)
 
-    def _next_stage(self) -> bool:
-        """Open the next stage if there is one and nothing of the present one still runs."""
-        if self._running or self._stage + 1 >= len(self.stages):
-            return False
-        self._stage += 1
-        stage = self.stages[self._stage]
-        self._left = stage.trials
-        self._proposer = stage.open(self.best)
+    def _queued(self) -> Proposal | None:
+        """The first queued trial."""
+        return self.standing.open[self.standing.queue.popleft()].proposal if self.standing.queue else None
+
+    def _new(self) -> Proposal | None:
+        proposal = self.standing.suggest()
+        if proposal is None:
+            return None
+        payload = proposal.payload()
+        self.ledger.append("suggested", **payload)
+        self.standing.suggested(proposal)
+        self.view.event("suggested", proposal.uid, payload)
+        return proposal
+
+    def _hand_out(self, chosen: Proposal) -> bool:
+        """Choose the state to start from; False when there must be one and is none, which fails the trial."""
+        uid, folder = chosen.uid, self.folder
+        state = newest_state(folder.path, uid)
+        if state is None and chosen.continues:
+            state = newest_state(folder.path, chosen.continues)
+            if state is None:
+                message = f"the state of {chosen.continues}, from which this trial was to go on, is missing or damaged"
+                self.failed(uid, {"kind": "data", "message": message})
+                return False
+        # What an earlier attempt left must not be taken for the end of this one.
+        for record in (trial_files.FAILED, trial_files.FINAL, trial_files.WORKER):
+            (folder.trial(uid) / record).unlink(missing_ok=True)
+        trial_files.write_record(folder.trial(uid), trial_files.PARAMS, chosen.payload())
+        self._launches[uid] = Launch(chosen, self.standing.open[uid].attempt + 1, state)
         return True
 
-    def _suggested(self, proposal: Proposal) -> None:
-        payload = {
-            "uid": proposal.uid,
-            "number": proposal.number,
-            "stage": proposal.stage,
-            "architecture": proposal.architecture,
-            "parameters": dict(proposal.parameters),
-            "seed": proposal.seed,
-            "fold": proposal.fold,
-        }
-        self.ledger.append("suggested", **payload)
-        trial_files.write_record(self.folder.trial(proposal.uid), trial_files.PARAMS, payload)
-        self._running[proposal.uid] = _Running(proposal)
-        self.view.event("suggested", proposal.uid, payload)
-
-    def _scored(self, run: _Running, state: str, record: Mapping[str, Any]) -> None:
-        proposal = run.proposal
-        self.ledger.append(state, **{**trial_files.finite(record), "uid": proposal.uid})
-        values = [objective_value(record, objective.metric) for objective in self.objectives]
-        self._tell(run, state, values, updates=int(record.get("updates", 0)))
-        if state == "finished":
-            self._consider(proposal, values[0])
-        self.view.event(state, proposal.uid, record)
-
-    def _failed(self, run: _Running, failure: Mapping[str, Any]) -> None:
-        uid = run.proposal.uid
-        self.failures += 1
-        self.ledger.append("failed", **{"epochs": run.epochs, "seconds": 0.0, **failure, "uid": uid})
-        self._tell(run, "failed", [])
-        self.view.event("failed", uid, failure)
-
-    def _stopped(self, run: _Running) -> None:
-        self.ledger.append("stopped", uid=run.proposal.uid, epochs=run.epochs)
-        self._tell(run, "stopped", [])
-        self.view.event("stopped", run.proposal.uid, {})
-
-    def _tell(self, run: _Running, state: str, values: Sequence[float], updates: int = 0) -> None:
-        proposal = run.proposal
-        self._proposer.tell(proposal.uid, state, values, architecture=proposal.architecture, updates=updates)
-
-    def _consider(self, proposal: Proposal, value: float) -> None:
-        gain = self.objectives[0].gain
-        if math.isnan(value) or (self.best is not None and gain(value) <= gain(self.best.value)):
+    def _checkpoint(self, uid: str, result: Mapping[str, Any]) -> None:
+        saved = result.get("checkpoint")
+        if not saved:
             return
-        self.best = Best(proposal.uid, proposal.architecture, dict(proposal.parameters), value)
+        trial = self.standing.open[uid]
+        known = Checkpoint(int(saved.get("epoch", result["epoch"])), saved["path"], saved["sha256"])
+        facts = {name: getattr(known, name) for name in Checkpoint.__slots__}
+        self.ledger.append("checkpoint", uid=uid, **facts, values=trial.unwritten)
+        trial.written = len(trial.reports)
 
+    def _requeue(self, uid: str, reason: str) -> None:
+        self._launches.pop(uid)
+        self.ledger.append("queued", uid=uid, reason=reason)
+        self.standing.requeue(uid)
+        self.view.event("queued", uid, {"reason": reason})
 
-def objective_value(record: Mapping[str, Any], metric: str) -> float:
-    """A metric of a final record (scores first, then cost); NaN when it is missing or not a finite number."""
-    value = record.get("metrics", {}).get(metric, record.get("cost", {}).get(metric))
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else math.nan
+    def _park(self, uid: str) -> None:
+        trial = self.standing.open[uid]
+        self._launches.pop(uid, None)
+        self.ledger.append("stopped", uid=uid, epochs=trial.epochs, values=trial.unwritten)
+        trial.written, trial.parked = len(trial.reports), True
+        self.standing.requeue(uid)
+        self.view.event("stopped", uid, {"epochs": trial.epochs})
+
+    def _end(self, uid: str, state: str, values: list[float], record: Mapping[str, Any], updates: int = 0) -> None:
+        self._launches.pop(uid, None)
+        self.standing.end(uid, state, values, updates=updates)
+        self.view.event(state, uid, record)
+        self._note_end(End(uid, state, tuple(values)))
+        self._clean_up()
+
+    def _note_end(self, end: End) -> None:
+        if self.retention is not None:
+            chosen = self.standing.proposal(end.uid)
+            given_up = self.retention.ended(end.uid, chosen.number, chosen.architecture, end.state, end.values)
+            # A trial that failed, was tried again and finished is needed after all.
+            self._unneeded = [item for item in self._unneeded if item.uid != end.uid] + list(given_up)
+
+    def _clean_up(self) -> None:
+        """Delete what retention gave up, except states from which a trial is still to go on."""
+        standing = self.standing
+        wanted = {*standing.longer, *standing.open, *(trial.proposal.continues for trial in standing.open.values())}
+        now = [item for item in self._unneeded if item.uid not in wanted]
+        self._unneeded = [item for item in self._unneeded if item.uid in wanted]
+        for item in now:
+            folder = self.folder.trial(item.uid)
+            if present(folder, item.what):
+                self.ledger.append("released", uid=item.uid, what=list(item.what))
+                with suppress(OSError):  # the next run tries again
+                    delete(folder, item.what)

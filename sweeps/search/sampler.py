@@ -23,14 +23,19 @@ def derived_seed(seed: int, *words: str) -> int:
     return zlib.crc32(":".join((str(seed), *words)).encode()) & 0x7FFFFFFF
 
 
-def build_sampler(name: str, *, seed: int, trials: int) -> BaseSampler:
-    """The Optuna sampler of that name.
+def remembers(name: str) -> bool:
+    """Whether a sampler leaves marks of its own on the trials it is asked for, so that a rebuild must ask it again."""
+    return name in ("cmaes", "nsga2", "qmc")
+
+
+def build_sampler(name: str, *, seed: int, own_seed: int, trials: int) -> BaseSampler:
+    """The Optuna sampler of that name, for one proposal.
 
     Args:
         name: one of `sweeps.spec.catalogue.SAMPLERS`. `grid` needs none of its own: its points are queued, and this
-            returns a random sampler
-            that is never asked.
-        seed: fixes what the sampler draws.
+            returns a random sampler that is never asked.
+        seed: fixes what proposals have in common (the sequence of `qmc`).
+        own_seed: fixes what this proposal draws.
         trials: how many trials the sampler will see; model-based samplers spend at most a third of them, and at most
             10, on random points.
 
@@ -45,19 +50,23 @@ def build_sampler(name: str, *, seed: int, trials: int) -> BaseSampler:
         warnings.simplefilter("ignore", ExperimentalWarning)
         if name == "tpe":
             return samplers.TPESampler(
-                seed=seed, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True
+                seed=own_seed, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True
             )
         if name == "cmaes":
-            return samplers.CmaEsSampler(seed=seed, n_startup_trials=1, warn_independent_sampling=False)
+            return samplers.CmaEsSampler(seed=own_seed, n_startup_trials=1, warn_independent_sampling=False)
         if name == "gp":
-            return _gp(seed, startup)
+            return _gp(own_seed, startup)
         if name == "nsga2":
-            return samplers.NSGAIISampler(seed=seed, population_size=max(4, min(50, trials // 4)))
+            return samplers.NSGAIISampler(seed=own_seed, population_size=max(4, min(50, trials // 4)))
         if name == "qmc":
             return samplers.QMCSampler(
-                seed=seed, scramble=True, warn_independent_sampling=False, warn_asynchronous_seeding=False
+                seed=seed,
+                scramble=True,
+                independent_sampler=samplers.RandomSampler(seed=own_seed),
+                warn_independent_sampling=False,
+                warn_asynchronous_seeding=False,
             )
-    return samplers.RandomSampler(seed=seed)
+    return samplers.RandomSampler(seed=own_seed)
 
 
 def build_pruner(scheduler: Mapping[str, Any], *, epochs: int) -> BasePruner:

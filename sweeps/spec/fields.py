@@ -15,7 +15,6 @@ from sweeps.spec.catalogue import METRICS
 from sweeps.spec.choices import ArchitectureChoice, read_architectures, read_space
 from sweeps.spec.dimension import Dimension
 from sweeps.spec.faults import Fault, raise_faults, show, unknown
-from sweeps.spec.quantities import DURATION_ALLOWED, SIZE_ALLOWED, read_duration_s, read_size_bytes
 
 LATER = "definition"
 """Stands in a generated schema for a reference to a definition that `sweeps.spec.schema` adds."""
@@ -132,18 +131,6 @@ def _read_pattern(value: Any) -> str | None:
     return str(value)
 
 
-def _quantity(read: Callable[[Any], float], allowed: str) -> Callable[[Any], float | None]:
-    def checked(value: Any) -> float | None:
-        if value is None:
-            return None
-        try:
-            return read(value)
-        except ValueError as error:
-            raise_faults([Fault(what=str(error), got=show(value), allowed=allowed)], value)
-
-    return checked
-
-
 def only_one(noun: str) -> Callable[[Any], int]:
     """Exactly 1 for now: the word belongs to the spec, more than 1 of it to a later version."""
 
@@ -180,22 +167,6 @@ def _plain_architectures(choices: tuple[ArchitectureChoice, ...] | None) -> Mapp
     return None if choices is None else {choice.name: plain_dimensions(choice.dimensions) for choice in choices}
 
 
-_DURATION_SCHEMA = {
-    "description": DURATION_ALLOWED,
-    "anyOf": [
-        {"type": "number", "exclusiveMinimum": 0},
-        {"type": "string", "pattern": r"^\s*([0-9]+(\.[0-9]+)?[smhd]\s*)+$"},
-        {"type": "null"},
-    ],
-}
-_BYTES_SCHEMA = {
-    "description": SIZE_ALLOWED,
-    "anyOf": [
-        {"type": "number", "minimum": 1},
-        {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*([kKMGT]i?B|B)?\s*$"},
-        {"type": "null"},
-    ],
-}
 _SIDE = {"type": "integer", "minimum": _SIZE.low, "maximum": _SIZE.high, "multipleOf": _SIZE.step}
 _METRIC = {"enum": list(METRICS)}
 
@@ -224,10 +195,6 @@ CachePlace = Annotated[
 Pattern = Annotated[
     str | None, PlainValidator(_read_pattern), WithJsonSchema({"type": ["string", "null"], "format": "regex"})
 ]
-Seconds = Annotated[
-    float | None, PlainValidator(_quantity(read_duration_s, DURATION_ALLOWED)), WithJsonSchema(_DURATION_SCHEMA)
-]
-Bytes = Annotated[int | None, PlainValidator(_quantity(read_size_bytes, SIZE_ALLOWED)), WithJsonSchema(_BYTES_SCHEMA)]
 SpaceField = Annotated[
     tuple[Dimension, ...],
     PlainValidator(_collected(read_space)),

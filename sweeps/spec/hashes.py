@@ -7,15 +7,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-# renamed, moved, given more trials or more machine, a sweep is still the same experiment; scans have their own hash
+# renamed, moved, given more trials, more machine or more room, a sweep is still the same experiment; scans have their own
+# hash
 _FREE: Mapping[str, tuple[str, ...]] = {"data": ("root",), "prepare": ("cache",), "search": ("trials",)}
-_FREE_SECTIONS = ("name", "trial", "cluster")
+_FREE_SECTIONS = ("name", "trial", "keep", "cluster")
 
 
 def spec_hash(resolved: Mapping[str, Any]) -> str:
     """sha256 (64 hex digits) of a resolved spec, without what does not change any trial's numbers.
 
-    Left out: the name, where scans and cache lie, how many trials there are, and what machine they get.
+    Left out: the name, where scans and cache lie, how many trials there are, what machine they get, and what is
+    kept of them.
     """
     kept = {key: value for key, value in resolved.items() if key not in _FREE_SECTIONS}
     for section, names in _FREE.items():

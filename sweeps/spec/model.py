@@ -35,19 +35,18 @@ from sweeps.spec.dimension import Dimension
 from sweeps.spec.faults import Fault, raise_faults
 from sweeps.spec.fields import (
     ArchitecturesField,
-    Bytes,
     CachePlace,
     Labels,
     Metrics,
     Name,
     OneOf,
     Pattern,
-    Seconds,
     Sizes,
     SpaceField,
     only_one,
     plain_dimensions,
 )
+from sweeps.spec.limits import Bytes, CountOrAll, Room, Seconds, SecondsOrOff
 
 DEFAULT_TRIALS = 20
 
@@ -196,8 +195,23 @@ class TrialSection(Section):
     """GPUs; a fraction shares one GPU between trials."""
     deadline_s: Seconds = Field(None, alias="deadline")
     """Time after which a trial is ended and counts as failed."""
+    stall_s: SecondsOrOff = Field(600.0, alias="stall")
+    """Time without a finished batch after which a trial is ended and counts as failed; `off` waits for ever."""
     memory_bytes: Bytes = Field(None, alias="memory")
     """Memory that a trial needs; fewer run at once when there is less."""
+
+
+class KeepSection(Section):
+    """What stays on disk. Scores, curves and pictures of every trial always do."""
+
+    best: CountOrAll = 3
+    """Best trials of the sweep whose weights and state are kept, besides the best of each architecture; `all` of them."""
+    last: int = Field(1, ge=1, le=10)
+    """States kept of a trial that has not ended: the newest so many."""
+    every: int = Field(1, ge=1, le=10_000)
+    """Epochs from one saved state to the next; an interrupted trial continues from the newest."""
+    min_free_bytes: Room = Field(10**9, alias="min_free")
+    """Free disk below which no trial is started; 0 for no limit."""
 
 
 class ClusterSection(Section):
@@ -239,6 +253,7 @@ class Spec(Section):
     search: SearchSection
     train: TrainSection = TrainSection()
     trial: TrialSection = TrialSection()
+    keep: KeepSection = KeepSection()
     cluster: ClusterSection = ClusterSection()
     stages: Annotated[tuple[StageSection, ...], Field(strict=False, max_length=20)] = ()
     """Searches that follow each other; the second and later ones start from the best of the one before."""

@@ -7,7 +7,9 @@ import re
 from typing import Any
 
 DURATION_ALLOWED = "a duration such as 90s, 15m, 2h, 1d or 1h30m, or a number of seconds"
+STALL_ALLOWED = f"{DURATION_ALLOWED}, or off"
 SIZE_ALLOWED = "a size such as 500MB, 4GB or 2GiB, or a number of bytes"
+ROOM_ALLOWED = "a size such as 500MB or 1GB, or 0 for no limit"
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_S = 366 * 86400
@@ -41,11 +43,15 @@ def read_duration_s(value: Any) -> float:
     return seconds
 
 
-def read_size_bytes(value: Any) -> int:
+def read_size_bytes(value: Any, *, least: int = 1) -> int:
     """Bytes of a size. kB, MB… are powers of 1000, KiB, MiB… of 1024; a bare number is bytes.
 
+    Args:
+        value: the size.
+        least: the fewest bytes that will do.
+
     Raises:
-        ValueError: not a size, or not positive; the message says which.
+        ValueError: not a size, or too small or too large; the message says which.
     """
     if isinstance(value, str):
         match = _SIZE.fullmatch(value.strip())
@@ -56,6 +62,6 @@ def read_size_bytes(value: Any) -> int:
         count = float(value)
     else:
         raise ValueError("not a size")
-    if not (math.isfinite(count) and 1 <= count < 2**60):
-        raise ValueError("a size must be at least 1 byte and below 1 EiB")
+    if not (math.isfinite(count) and least <= count < 2**60):
+        raise ValueError(f"a size must be at least {least} byte{'s' * (least != 1)} and below 1 EiB")
     return int(count)

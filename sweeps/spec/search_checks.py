@@ -162,7 +162,14 @@ def torch_for_gp(spec: Spec) -> Iterator[Fault]:
 
 def warnings_of(spec: Spec) -> tuple[str, ...]:
     """What works, but probably not as meant; one sentence each."""
-    return tuple(sentence for stage in stages_of(spec) for sentence in _stage_warnings(spec, stage))
+    by_stage = (sentence for stage in stages_of(spec) for sentence in _stage_warnings(spec, stage))
+    return (*by_stage, *_keep_warnings(spec))
+
+
+def _keep_warnings(spec: Spec) -> Iterator[str]:
+    every, epochs = spec.keep.every, spec.train.epochs
+    if every > epochs:
+        yield f"keep.every ({every}) is more than train.epochs ({epochs}): a trial that crashes begins again"
 
 
 def _stage_warnings(spec: Spec, stage: Stage) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sweeps.spec.catalogue import METRICS
-from sweeps.spec.model import Spec
+from sweeps.spec.model import KeepSection, Spec
 from sweeps.spec.space import Space, trials_of
 from sweeps.spec.stages import Stage, stages_of
 
@@ -24,8 +24,19 @@ def summary_lines(spec: Spec) -> tuple[str, ...]:
         lines += _stage_lines(spec, stage)
     limits = f"{trial.cpus} CPU, {trial.gpus:g} GPU"
     deadline = "no deadline" if trial.deadline_s is None else f"deadline {trial.deadline_s:g} s"
-    lines.append(f"trial      {train.epochs} epochs, seed {train.seed}; {limits}, {deadline}")
+    stall = "never stalled" if trial.stall_s is None else f"stalled after {trial.stall_s:g} s"
+    lines.append(f"trial      {train.epochs} epochs, seed {train.seed}; {limits}, {deadline}, {stall}")
+    lines.append(_keep_line(spec.keep))
     return tuple(lines)
+
+
+def _keep_line(keep: KeepSection) -> str:
+    best = "all trials" if keep.best is None else f"best {keep.best} and the best of each architecture"
+    states = (
+        f"{keep.last} state{'s' * (keep.last > 1)} of a running trial, every {keep.every} epoch{'s' * (keep.every > 1)}"
+    )
+    room = "no limit" if not keep.min_free_bytes else f"{keep.min_free_bytes / 1e9:g} GB left free"
+    return f"keep       {best}; {states}; {room}"
 
 
 def _stage_lines(spec: Spec, stage: Stage) -> list[str]:

@@ -49,6 +49,10 @@ _HINTS: Mapping[tuple[str, str], str] = {
     ("search", "epochs"): "write it under train",
     ("search", "deadline"): "write it under trial",
     ("train", "base_filters"): "write it under search.architectures",
+    ("train", "stall"): "write it under trial",
+    ("search", "stall"): "write it under trial",
+    ("trial", "keep"): "write it as a section of its own",
+    ("train", "keep"): "write it as a section of its own",
 }
 
 

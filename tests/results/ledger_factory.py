@@ -257,15 +257,21 @@ def hostile(trials: int = 20) -> FakeLedger:
             architectures=list(HOSTILE[:trials]),
             versions={HOSTILE[1]: HOSTILE[2]},
             space={HOSTILE[3]: HOSTILE[4]},
+            parents=[{"name": name, "trials": 1} for name in HOSTILE],
+            spec={"trial": {"deadline": HOSTILE[0], "memory": HOSTILE[1], "stall": HOSTILE[2]}},
             data={"cases": 3, "slices": 10, "tumour_free": 0, "skipped": list(HOSTILE)},
         ),
     )
+    for name in HOSTILE:
+        ledger.add("inherited", source=name, state="failed", **suggested_payload(0, name, rng, stage=name))
+        ledger.add("extended", trials=trials, note=name, space={name: name})
     for number in range(trials):
         name = HOSTILE[number % len(HOSTILE)]
         parameters = {name: HOSTILE[-1 - number % len(HOSTILE)], "window": name}
         ledger.add("suggested", **suggested_payload(number, name, rng, parameters=parameters))
         if number % 4 == 3:
-            ledger.add("failed", uid=uid_of(number), kind="crash", message=name, epochs=0, seconds=1.0)
+            kind = name if number % 8 == 3 else ("oom", "timeout")[number // 8 % 2]
+            ledger.add("failed", uid=uid_of(number), kind=kind, message=name, epochs=0, seconds=1.0)
             continue
         payload = finished_payload(uid_of(number), name, rng, cases=3, epochs=4)
         payload["cases"] = [[name, name, *row[2:]] for row in payload["cases"]]

@@ -61,6 +61,7 @@ def test_a_finished_trial_keeps_every_fact(tmp_path: Path) -> None:
         ((FAILED,), "failed"),
         ((STARTED, ("stopped", {"uid": "t0", "epochs": 4})), "stopped"),
         ((STARTED, ("stopped", {"uid": "t0", "epochs": 4}), ("started", {"uid": "t0", "attempt": 2})), "running"),
+        ((STARTED, ("stopped", {"uid": "t0", "epochs": 4}), FINISHED), "finished"),
         ((STARTED, FAILED, ("started", {"uid": "t0", "attempt": 2}), FINISHED), "finished"),
         ((STARTED, ("started", {"uid": "t0", "attempt": 2})), "running"),
     ],
@@ -98,7 +99,7 @@ def test_impossible_steps_are_refused_with_their_line(steps: tuple[tuple[str, di
     assert caught.value.line == len(steps)
 
 
-@pytest.mark.parametrize("first", ["finished", "pruned", "failed", "stopped"])
+@pytest.mark.parametrize("first", ["finished", "pruned", "failed"])
 @pytest.mark.parametrize("second", ["finished", "pruned", "failed", "stopped"])
 def test_a_trial_has_one_end(first: str, second: str) -> None:
     payload = FINISHED[1] | {"kind": "oom", "message": ""}

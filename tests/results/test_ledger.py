@@ -124,6 +124,32 @@ def test_r05_every_truncation_keeps_the_complete_lines(tmp_path: Path) -> None:
             assert torn.read_bytes() == b"".join(lines[:complete])
 
 
+def test_r05_every_damaged_byte_is_found_and_its_line_named(tmp_path: Path) -> None:
+    """Each byte in turn is changed, lost, or has another put before it; a lost last line end is a torn line, no damage."""
+    lines = [
+        encode(1, "t", "sweep", {"name": "s"}),
+        encode(2, "t", "started", {"uid": "a"}),
+        encode(3, "t", "closed", {}),
+    ]
+    data, path = b"".join(lines), tmp_path / "ledger.jsonl"
+    for position in range(len(data)):
+        before, byte, after = data[:position], data[position], data[position + 1 :]
+        damages = [b"", *(bytes([other, byte]) for other in b"x\n"), *(bytes([byte ^ 1 << bit]) for bit in (0, 5))]
+        damages += [bytes([other]) for other in b'\0\n\r "}0' if other != byte]
+        for damage in damages:
+            damaged = before + damage + after
+            if damaged == data[:-1]:
+                continue
+            path.write_bytes(damaged)
+            with pytest.raises(LedgerError) as caught:
+                read_events(path)
+            found = damaged.replace(b"\r", b"?").splitlines(keepends=True)
+            first = next(i for i, line in enumerate(found) if i >= len(lines) or line != lines[i])
+            assert caught.value.line == first + 1
+    path.write_bytes(data[:-1])
+    assert [event.name for event in read_events(path)] == ["sweep", "started"]
+
+
 def test_an_opened_ledger_goes_on_where_the_torn_line_began(tmp_path: Path) -> None:
     path = tmp_path / "l"
     with Ledger.create(path, clock=Clock()) as ledger:

@@ -22,6 +22,18 @@ with SweepLock(Path(sys.argv[1])):
     sys.stdin.read()
 """
 
+TRY = """
+import sys, time
+from pathlib import Path
+from results.errors import LockedError
+from results.lock import SweepLock
+began = time.monotonic()
+try:
+    SweepLock(Path(sys.argv[1])).acquire()
+except LockedError as error:
+    print(type(error).__name__, time.monotonic() - began, error, sep="|")
+"""
+
 
 @contextmanager
 def other_driver(path: Path) -> Iterator[subprocess.Popen[str]]:
@@ -45,6 +57,21 @@ def test_r09_a_second_driver_is_refused_and_told_who_holds_the_lock(tmp_path: Pa
         with pytest.raises(LockedError, match=f"process {child.pid} on") as caught:
             SweepLock(path).acquire()
         assert "stop it first" in str(caught.value)
+
+
+def test_r09_a_second_driver_is_refused_within_two_seconds(tmp_path: Path) -> None:
+    """Two real processes; the time is that of the call, without the start of Python."""
+    path = tmp_path / "lock"
+    with other_driver(path) as child:
+        done = subprocess.run([sys.executable, "-c", TRY, str(path)], capture_output=True, text=True, check=True)
+        refused, seconds, message = done.stdout.strip().split("|")
+        assert refused == "LockedError"
+        assert f"process {child.pid} on" in message
+        assert float(seconds) < 2
+        found = holder(path)
+        assert found is not None
+        assert found.pid == child.pid
+        assert child.poll() is None
 
 
 def test_r09_the_lock_of_a_killed_driver_is_recovered(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from results.ranking import best_by_architecture, best_trial, pareto_fronts, rank_trials
+from results.ranking import best_by_architecture, best_trial, best_trials, pareto_fronts, rank_trials
 from results.records import Cost, Objective, State, Sweep, SweepRecord, TrialRecord
 
 UP = (Objective("val_dice"),)
@@ -50,6 +50,22 @@ def test_ties_go_to_the_lower_number() -> None:
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_comes_last_without_a_rank(objectives: tuple[Objective, ...], bad: float) -> None:
     assert order([trial(0, bad), trial(1, 0.1), trial(2, 0.1)], objectives) == [(1, 1), (2, 2), (0, None)]
+
+
+def test_r07_the_best_trials_are_finished_ones_in_the_order_of_the_ranking() -> None:
+    ends: tuple[State, ...] = ("failed", "pruned", "stopped", "running", "queued")
+    trials = [trial(i, 0.9, state=state) for i, state in enumerate(ends)]
+    nothing = Sweep(SweepRecord("s", UP, ("unet",), 5), tuple(trials))
+    assert best_trials(nothing) == ()
+    assert best_trial(nothing) is None
+    trials += [trial(5, 0.1), trial(6, 0.3), trial(7, math.nan), trial(8, 0.2)]
+    sweep = Sweep(SweepRecord("s", UP, ("unet",), 9), tuple(trials))
+    assert [found.number for found in best_trials(sweep, 2)] == [6, 8]
+    assert [found.number for found in best_trials(sweep)] == [6, 8, 5]
+    assert best_trials(sweep, 0) == ()
+    best = best_trial(sweep)
+    assert best is not None
+    assert best.number == 6
 
 
 def test_only_finished_trials_are_ranked() -> None:

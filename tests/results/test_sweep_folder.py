@@ -15,7 +15,8 @@ from results.lock import SweepLock
 from results.pictures import read_pictures
 from results.storage import write_atomic
 from results.sweep_folder import SweepFolder, list_sweeps
-from tests.results.ledger_factory import realistic
+from tests.results.eventful_ledger import eventful
+from tests.results.ledger_factory import realistic, suggested_payload, uid_of
 
 
 def test_sweeps_are_listed_newest_first_and_a_damaged_one_hides_nothing(tmp_path: Path) -> None:
@@ -36,6 +37,42 @@ def test_sweeps_are_listed_newest_first_and_a_damaged_one_hides_nothing(tmp_path
     assert "line 1" in found["bad"].problem
     with SweepLock(SweepFolder(tmp_path / "cut").lock):
         assert next(item for item in list_sweeps(tmp_path) if item.name == "cut").state == "running"
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [("finished", "finished"), ("interrupted", "interrupted"), ("disk", "disk full"), ("failed", "failed")],
+)
+def test_a_sweep_is_listed_as_it_was_closed(tmp_path: Path, reason: str, state: str) -> None:
+    ledger = realistic(2, cases=2, epochs=2, close=False)
+    ledger.add("closed", reason=reason)
+    ledger.write(tmp_path / "s")
+    (listing,) = list_sweeps(tmp_path)
+    assert (listing.state, listing.progress) == (state, "2/2")
+
+
+def test_what_is_left_to_do_is_listed(tmp_path: Path) -> None:
+    eventful().write(tmp_path / "s")
+    (listing,) = list_sweeps(tmp_path)
+    assert (listing.begun, listing.stopped, listing.queued) == (0, 1, 1)
+    assert listing.progress == "16/18, 2 to continue"
+    with SweepLock(SweepFolder(tmp_path / "s").lock):
+        (listing,) = list_sweeps(tmp_path)
+    assert listing.progress == "16/18, 2 queued"
+
+
+def test_a_trial_whose_driver_died_is_to_be_continued(tmp_path: Path) -> None:
+    ledger = realistic(2, cases=2, epochs=2, close=False)
+    ledger.add("extended", trials=5)
+    for number in (2, 3):
+        ledger.add("suggested", **suggested_payload(number, "unet", np.random.default_rng(0)))
+    ledger.add("started", uid=uid_of(2), attempt=1, epoch=0)
+    ledger.write(tmp_path / "s")
+    (listing,) = list_sweeps(tmp_path)
+    assert listing.progress == "2/5, 2 to continue"
+    with SweepLock(SweepFolder(tmp_path / "s").lock):
+        (listing,) = list_sweeps(tmp_path)
+    assert listing.progress == "2/5, 1 running, 1 queued"
 
 
 def test_no_folder_is_no_sweeps(tmp_path: Path) -> None:

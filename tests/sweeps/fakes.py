@@ -10,8 +10,9 @@ from results.ledger import Ledger
 from results.records import Objective
 from sweeps import trial_files
 from sweeps.folder import SweepFolder
-from sweeps.search.driver import DONE, WAIT, Driver, Stage
-from sweeps.search.proposer import Proposal
+from sweeps.search.driver import DONE, WAIT, Driver
+from sweeps.search.plan import Proposal, Stage
+from sweeps.search.standing import Standing
 
 Curve = Callable[[Proposal, int], float]
 
@@ -30,7 +31,7 @@ def make_driver(tmp_path: Path, stages: list[Stage], slots: int = 2, objectives:
     folder = SweepFolder(tmp_path / "sweep")
     folder.path.mkdir()
     objectives = objectives or (Objective("val_dice", "maximize"),)
-    return Driver(folder, Ledger.create(folder.ledger), stages, objectives, slots, Recorder())
+    return Driver(folder, Ledger.create(folder.ledger), Standing(stages, objectives, 4), slots, Recorder())
 
 
 def record(history: list[float], parameters: int = 100) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from liverseg.preprocess import Cache, Pack, WindowParams, load_or_prepare, pack
 from liverseg.training.weights import load_best, read_best
 from results.ledger import read_events
 from sweeps.cohort import load_cohort
-from sweeps.run import prepare_config
+from sweeps.engine import prepare_config
 from sweeps.spec import load_spec
 from tests.sweeps.cli_runs import Result, liversweep, ray_processes_of
 

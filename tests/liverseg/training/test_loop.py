@@ -10,35 +10,9 @@ import pytest
 from liverseg.errors import ConfigError, DeadlineError, MemoryExceeded, NonFiniteError, TrainingError
 from liverseg.inference.pictures import choose_pictures
 from liverseg.training.loop import TrainingRun
+from liverseg.training.schedule import build_schedule
 from tests.liverseg.training.packs import blob_pack, tiny_config
-
-TRAIN, VALIDATION = blob_pack(2, 5, seed=1), blob_pack(2, 5, seed=2)
-BUSY = {"augment_flip": 0.5, "augment_rotate_deg": 15.0, "augment_scale": 0.1, "augment_intensity": 0.3}
-
-
-def finish(run: TrainingRun) -> TrainingRun:
-    while not run.finished:
-        run.run_epoch()
-    return run
-
-
-def curve(run: TrainingRun) -> list[tuple[float, ...]]:
-    return [(record.loss, record.val_dice, record.learning_rate, *record.metrics.values()) for record in run.history]
-
-
-def background(images: np.ndarray) -> np.ndarray:
-    """Logits of a network that finds nothing."""
-    return np.broadcast_to(np.float32([1.0, 0.0, 0.0]), (*images.shape[:3], 3))
-
-
-def assert_same(first: TrainingRun, second: TrainingRun) -> None:
-    np.testing.assert_array_equal(np.array(curve(first)), np.array(curve(second)))
-    for one, other in zip(first.network.state().values(), second.network.state().values(), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert first.best is not None and second.best is not None
-    assert first.best.record.epoch == second.best.record.epoch and first.best.cases == second.best.cases
-    for mine, yours in zip(first.best.weights, second.best.weights, strict=True):
-        np.testing.assert_array_equal(mine, yours)
+from tests.liverseg.training.runs import BUSY, TRAIN, VALIDATION, Stop, StopAtCall, assert_same, background, finish
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +115,19 @@ def test_the_record_is_plain_json_of_the_best_epoch():
     assert run.final_record("pruned")["stop_reason"] == "pruned"
 
 
+def test_the_rate_of_every_update_is_the_schedules(monkeypatch):
+    run = TrainingRun(tiny_config(2, {"schedule": "cosine"}), TRAIN, VALIDATION)
+    rates: list[float] = []
+    train = run.network.train
+    monkeypatch.setattr(
+        run.network, "train", lambda images, masks, rate: rates.append(rate) or train(images, masks, rate)
+    )
+    finish(run)
+    expected = build_schedule("cosine", run.config.get("learning_rate"), 6)
+    assert rates == [expected.rate(update) for update in range(6)]
+    assert [record.learning_rate for record in run.history] == [rates[2], rates[5]]
+
+
 def test_updates_cut_the_last_epoch_short():
     run = finish(TrainingRun(tiny_config(9, updates=4), TRAIN, VALIDATION))
     assert [record.updates for record in run.history] == [3, 4]
@@ -208,12 +195,47 @@ def test_time_before_a_restore_counts(tmp_path):
     clock = Clock()
     run = TrainingRun(tiny_config(2), TRAIN, VALIDATION, clock=clock)
     run.run_epoch(lambda _: setattr(clock, "now", clock.now + 2.0))
+    assert run.seconds == pytest.approx(10.0), "three batches of training, and twice between three of validation"
     run.save(tmp_path)
     later = Clock()
     again = TrainingRun(tiny_config(2), TRAIN, VALIDATION, clock=later)
     again.restore(tmp_path)
     later.now += 1.0
-    assert again.seconds == pytest.approx(7.0)
+    assert (again.seconds, again.attempt_seconds) == (pytest.approx(11.0), 1.0)
+
+
+def test_the_deadline_counts_the_seconds_of_one_attempt(tmp_path):
+    config, clock = tiny_config(4, deadline_s=10.0), Clock()
+    run = TrainingRun(config, TRAIN, VALIDATION, clock=clock)
+
+    def slow(_: int) -> None:
+        clock.now += 1.5
+
+    run.run_epoch(slow)
+    with pytest.raises(DeadlineError):
+        run.run_epoch(slow)
+    run.save(tmp_path)
+    run.restore(tmp_path)
+    assert run.seconds > 10.0 and run.attempt_seconds == 0.0
+    assert run.run_epoch(slow).epoch == 2
+
+
+def test_an_epoch_in_two_parts_took_the_time_of_both(tmp_path):
+    clock = Clock()
+    run = TrainingRun(tiny_config(1), TRAIN, VALIDATION, clock=clock)
+    stop = StopAtCall(2)
+
+    def slow(updates: int) -> None:
+        clock.now += 2.0
+        stop(updates)
+
+    with pytest.raises(Stop):
+        run.run_epoch(slow)
+    run.save(tmp_path)
+    clock.now += 100.0
+    run.restore(tmp_path)
+    record = run.run_epoch(slow)
+    assert (record.train_seconds, record.seconds, run.seconds) == (4.0, 8.0, 10.0)
 
 
 def test_a_batch_that_does_not_fit_is_out_of_memory(monkeypatch):

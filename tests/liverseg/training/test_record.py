@@ -6,7 +6,17 @@ import math
 
 import pyarrow.parquet as pq
 
-from liverseg.training.record import EpochRecord, append_history, history_columns, plain, write_cases
+from liverseg.training import record as module
+from liverseg.training.record import (
+    EpochRecord,
+    append_history,
+    history_columns,
+    plain,
+    trim_history,
+    write_cases,
+    write_history,
+)
+from sweeps.spec.catalogue import METRICS
 from tests.liverseg.metrics.cases import score_of
 
 
@@ -48,10 +58,47 @@ def test_a_resumed_training_overwrites_what_came_after_its_checkpoint(tmp_path):
     assert [(row["epoch"], row["val_dice"]) for row in rows(path)] == [("1", "0.1"), ("2", "0.9")]
 
 
+def test_rows_after_an_epoch_can_be_dropped(tmp_path):
+    path = tmp_path / "history.csv"
+    for epoch in (1, 2):
+        append_history(path, record(epoch))
+    shorter = path.read_bytes()
+    append_history(path, record(3))
+    trim_history(path, 2)
+    assert path.read_bytes() == shorter
+    trim_history(path, 0)
+    assert rows(path) == [] and path.read_text().startswith("schema_version,epoch,")
+
+
+def test_nothing_is_written_when_there_is_nothing_to_drop(tmp_path, monkeypatch):
+    path = tmp_path / "history.csv"
+    trim_history(path, 0)
+    assert not path.exists()
+    append_history(path, record(1))
+    monkeypatch.setattr(module, "write_text", None)
+    trim_history(path, 1)
+    trim_history(path, 7)
+
+
+def test_a_whole_history_is_written_over_a_damaged_one(tmp_path):
+    path, other = tmp_path / "history.csv", tmp_path / "other.csv"
+    for epoch in (1, 2):
+        append_history(other, record(epoch))
+    path.write_bytes(b"epoch\n\x00")
+    write_history(path, [record(1), record(2)])
+    assert path.read_bytes() == other.read_bytes()
+
+
 def test_columns_of_the_learning_curve():
     columns = history_columns([record(1), record(2, math.nan)])
     assert columns["epoch"] == [1, 2] and columns["val_dice"] == [0.5, None]
-    assert set(columns) == {"epoch", "loss", "val_dice", "learning_rate", "seconds"}
+    assert columns["dice_liver_mean"] == [0.5, None] and columns["dice_global_tumour"] == [None, None]
+
+
+def test_every_objective_that_changes_from_epoch_to_epoch_is_in_the_learning_curve():
+    of_the_network = {"parameters", "gflops"}
+    named = {"s_per_epoch": "seconds"}
+    assert {named.get(metric, metric) for metric in METRICS.keys() - of_the_network} <= history_columns([]).keys()
 
 
 def test_cases_are_a_parquet_table_with_a_version(tmp_path):

@@ -9,8 +9,9 @@ from results.fold import fold
 from results.ledger import read_events
 from results.records import Objective
 from sweeps import trial_files
-from sweeps.search.driver import DONE, WAIT, Best, Driver, Stage
-from sweeps.search.proposer import Proposal, Proposer, SearchPlan
+from sweeps.search.driver import DONE, WAIT, Driver
+from sweeps.search.plan import Best, Proposal, SearchPlan, Stage
+from sweeps.search.proposer import Proposer
 from sweeps.spec.space import Dimension, Space
 from tests.sweeps.fakes import Recorder, execute, make_driver
 
@@ -60,7 +61,7 @@ def test_every_trial_is_in_the_ledger_with_one_end(tmp_path: Path) -> None:
     events = [(event.name, event.payload.get("uid")) for event in read_events(driver.folder.ledger)]
     assert len(proposals) == 6
     assert Counter(name for name, _ in events) == {"suggested": 6, "started": 6, "finished": 6}
-    assert driver.best is not None and driver.best.architecture == "segnet"
+    assert driver.standing.best is not None and driver.standing.best.architecture == "segnet"
     assert driver.next() == DONE
 
 
@@ -126,7 +127,7 @@ def test_a_failure_has_its_kind_and_never_becomes_the_best(tmp_path: Path) -> No
         ("oom", "out of memory"),
         ("crash", "the worker died"),
     ]
-    assert driver.failures == 2 and driver.best is None
+    assert driver.standing.counts["failed"] == 2 and driver.standing.best is None
 
 
 def test_a_final_record_counts_even_when_the_worker_died_after_writing_it(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_a_nan_score_is_a_finished_trial_but_no_result_for_the_sampler(tmp_path:
     driver = make_driver(tmp_path, [Stage("search", 1, lambda best: proposer)])
     execute(driver, 2, lambda proposal, epoch: float("nan"))
     assert proposer.study("unet").trials[0].state.name == "FAIL"
-    assert driver.best is None
+    assert driver.standing.best is None
 
 
 def test_an_interrupt_stops_what_runs_and_closes_the_ledger(tmp_path: Path) -> None:

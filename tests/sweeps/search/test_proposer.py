@@ -4,7 +4,9 @@ from collections import Counter
 
 import pytest
 
-from sweeps.search.proposer import Proposer, trial_uid
+from sweeps.errors import SweepError
+from sweeps.search.plan import trial_uid
+from sweeps.search.proposer import Proposer
 from sweeps.search.sampler import derived_seed
 from sweeps.spec.catalogue import SAMPLERS
 from sweeps.spec.space import Space
@@ -29,7 +31,7 @@ def test_every_sampler_proposes_from_the_conditional_space(sampler: str) -> None
         assert own in {"unet": (4, 8), "segnet": (16,), "encoder_decoder": (None,)}[proposal.architecture]
         assert 1e-5 <= proposal.parameters["learning_rate"] <= 1e-2
         values = [proposal.parameters["learning_rate"]]
-        proposer.tell(proposal.uid, "finished", values, architecture=proposal.architecture)
+        proposer.tell(proposal.uid, "finished", values)
 
 
 def test_the_gaussian_process_sampler_proposes_where_pytorch_is_installed() -> None:
@@ -37,7 +39,7 @@ def test_the_gaussian_process_sampler_proposes_where_pytorch_is_installed() -> N
     proposer = Proposer(Space("search", (("unet", (RATE,)),)), plan(sampler="gp", trials=6))
     for number in range(6):
         proposal = proposer.ask(number)
-        proposer.tell(proposal.uid, "finished", [proposal.parameters["learning_rate"]], architecture="unet")
+        proposer.tell(proposal.uid, "finished", [proposal.parameters["learning_rate"]])
 
 
 def test_equal_gives_every_architecture_the_same_number_of_trials() -> None:
@@ -53,9 +55,7 @@ def test_equal_updates_evens_out_what_was_spent() -> None:
     for number in range(30):
         proposal = proposer.ask(number)
         spent[proposal.architecture] += cost[proposal.architecture]
-        proposer.tell(
-            proposal.uid, "finished", [0.5], architecture=proposal.architecture, updates=cost[proposal.architecture]
-        )
+        proposer.tell(proposal.uid, "finished", [0.5], updates=cost[proposal.architecture])
     assert max(spent.values()) - min(spent.values()) <= max(cost.values())
 
 
@@ -66,7 +66,7 @@ def test_joint_lets_the_sampler_choose_and_turns_to_what_is_good() -> None:
         proposal = proposer.ask(number)
         counts[proposal.architecture] += number >= 30
         value = 0.9 if proposal.architecture == "segnet" else 0.1
-        proposer.tell(proposal.uid, "finished", [value], architecture=proposal.architecture)
+        proposer.tell(proposal.uid, "finished", [value])
     assert counts.most_common(1)[0][0] == "segnet"
 
 
@@ -75,7 +75,7 @@ def test_a_grid_gives_every_point_once_in_the_order_of_the_spec() -> None:
     proposer = Proposer(space, plan(sampler="grid", trials=4))
     points = [tuple(proposer.ask(number).parameters.values()) for number in range(4)]
     assert points == [(8, 64), (8, 128), (16, 64), (16, 128)]
-    with pytest.raises(LookupError):
+    with pytest.raises(SweepError):
         proposer.ask(4)
 
 

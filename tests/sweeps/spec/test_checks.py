@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.spec import search_checks
-from tests.sweeps.spec.texts import SMALL, STAGED, load_text, problems_of
+from tests.sweeps.spec.texts import DOCUMENTED, SMALL, STAGED, load_text, problems_of
 
 
 def messages(folder: Path, text: str, *overrides: str) -> list[str]:
@@ -198,3 +198,8 @@ class TestWarnings:
 
     def test_a_documented_stage_has_none(self, tmp_path: Path) -> None:
         assert load_text(tmp_path, STAGED).warnings == ()
+
+    def test_states_that_would_never_be_saved(self, tmp_path: Path) -> None:
+        assert load_text(tmp_path, DOCUMENTED, "keep.every=20").warnings == ()
+        warned = load_text(tmp_path, DOCUMENTED, "keep.every=21").warnings
+        assert warned == ("keep.every (21) is more than train.epochs (20): a trial that crashes begins again",)

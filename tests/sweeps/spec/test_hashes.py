@@ -16,6 +16,8 @@ from tests.sweeps.spec.texts import SMALL, STAGED, load_text
         "data.root=elsewhere",
         "search.trials=40",
         "trial.deadline=1h",
+        "trial.stall=off",
+        "keep={best: all, last: 2, every: 3, min_free: 0}",
         "cluster.cpus=2",
         "prepare.cache=false",
     ],
@@ -51,6 +53,11 @@ def test_stages_count_but_their_trials_do_not(tmp_path: Path) -> None:
     other = load_text(tmp_path, STAGED, "stages.rates.sampler=tpe")
     assert spec_hash(before.resolved()) == spec_hash(more.resolved())
     assert spec_hash(before.resolved()) != spec_hash(other.resolved())
+
+
+def test_a_resolved_spec_from_before_there_was_retention_has_the_same_hash(tmp_path: Path) -> None:
+    plain = load_text(tmp_path, SMALL).resolved()
+    assert spec_hash({key: value for key, value in plain.items() if key != "keep"}) == spec_hash(plain)
 
 
 def test_the_space_has_a_hash_of_its_own(tmp_path: Path) -> None:

@@ -53,6 +53,40 @@ def test_defaults_are_filled_in(tmp_path: Path) -> None:
     assert spec.train.epochs == 20
     assert spec.data.labels == ("liver", "tumour")
     assert spec.trial.deadline_s is None
+    assert spec.trial.stall_s == 600.0
+    assert (spec.keep.best, spec.keep.last, spec.keep.every, spec.keep.min_free_bytes) == (3, 1, 1, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "best", "min_free_bytes", "stall_s"),
+    [
+        (["keep.best=all", "keep.min_free=0", "trial.stall=off"], None, 0, None),
+        (["keep.best=1", "keep.min_free=2GiB", "trial.stall=null"], 1, 2**31, None),
+        (["keep.best=7", "keep.min_free=500MB", "trial.stall=1h30m"], 7, 5 * 10**8, 5400.0),
+    ],
+)
+def test_limits_can_be_set_and_lifted_and_read_back_equal(
+    tmp_path: Path, changes: list[str], best: int | None, min_free_bytes: int, stall_s: float | None
+) -> None:
+    loaded = load_text(tmp_path, SMALL, *changes)
+    for spec in (loaded.spec, spec_from_resolved(json.loads(json.dumps(loaded.resolved())))):
+        assert (spec.keep.best, spec.keep.min_free_bytes, spec.trial.stall_s) == (best, min_free_bytes, stall_s)
+
+
+def test_a_resolved_spec_from_before_there_was_retention_loads(tmp_path: Path) -> None:
+    loaded = load_text(tmp_path, SMALL)
+    plain = loaded.resolved()
+    del plain["keep"], plain["trial"]["stall"]
+    assert spec_from_resolved(plain) == loaded.spec
+
+
+def test_the_summary_says_what_is_kept(tmp_path: Path) -> None:
+    lines = summary_lines(load_text(tmp_path, SMALL, "keep.last=2", "trial.stall=off").spec)
+    states = "2 states of a running trial, every 1 epoch"
+    assert lines[-1] == f"keep       best 3 and the best of each architecture; {states}; 1 GB left free"
+    assert lines[-2].endswith("no deadline, never stalled")
+    everything = summary_lines(load_text(tmp_path, SMALL, "keep.best=all", "keep.min_free=0").spec)[-1]
+    assert everything.startswith("keep       all trials; ") and everything.endswith("; no limit")
 
 
 @pytest.mark.parametrize(
@@ -207,15 +241,22 @@ class TestInit:
             "# augment_rotate_deg:",
             "# updates:",
             "# early_stopping:",
+            "# stall:",
             "# memory:",
         )
+        keep = lines.index(next(line for line in lines if line.startswith("# keep:")))
         stages = lines.index(next(line for line in lines if line.startswith("# stages:")))
         text = "\n".join(
-            line.replace("# ", "", 1) if line.strip().startswith(wanted) or index >= stages else line
+            line.replace("# ", "", 1)
+            if line.strip().startswith(wanted) or keep <= index < keep + 5 or index >= stages
+            else line
             for index, line in enumerate(lines)
         )
         loaded = load_text(tmp_path, text.replace("size: [64, 128]  ", "size: [64, 128, 192]  "))
         assert loaded.spec.train.early_stopping == 5
+        commented = load_text(tmp_path, ready_made("template")).spec
+        assert {"best", "last", "every", "min_free_bytes"} <= loaded.spec.keep.model_fields_set
+        assert (loaded.spec.keep, loaded.spec.trial.stall_s) == (commented.keep, commented.trial.stall_s)
         assert [stage.name for stage in loaded.spec.stages] == ["architectures", "resolution"]
 
 

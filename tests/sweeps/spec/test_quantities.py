@@ -66,6 +66,13 @@ def test_sizes_have_bounds(text: object) -> None:
         read_size_bytes(text)
 
 
+@pytest.mark.parametrize("text", [0, "0", "0GB", 0.0])
+def test_a_size_may_be_allowed_to_be_nothing(text: object) -> None:
+    assert read_size_bytes(text, least=0) == 0
+    with pytest.raises(ValueError, match="at least 0 bytes and below"):
+        read_size_bytes(-1, least=0)
+
+
 @given(st.integers(0, 100), st.integers(0, 23), st.integers(0, 59), st.integers(1, 59))
 def test_parts_of_a_duration_add_up(days: int, hours: int, minutes: int, seconds: int) -> None:
     assert (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from liverseg.config import PARAMETERS
 from liverseg.models.specs import architecture_names
 from sweeps.spec import READY_MADE, json_schema, load_spec, ready_made
 from tests.sweeps.spec.test_bad_input import MISTAKES
-from tests.sweeps.spec.texts import DOCUMENTED, SMALL, STAGED
+from tests.sweeps.spec.texts import DOCUMENTED, SMALL, STAGED, load_text
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,22 @@ GOOD = {"documented": DOCUMENTED, "small": SMALL, "staged": STAGED} | {
 @pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
 def test_accepts_what_loads(validator: Draft202012Validator, text: str) -> None:
     assert list(validator.iter_errors(parse(text))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "keep: {best: all, last: 10, every: 5, min_free: 0}",
+        "keep: {best: 1, min_free: 20GB}",
+        "trial: {stall: off}",
+        "trial: {stall: null}",
+        "trial: {stall: 90s}",
+    ],
+)
+def test_accepts_what_lifts_a_limit(validator: Draft202012Validator, tmp_path: Path, text: str) -> None:
+    loaded = load_text(tmp_path, SMALL + text + "\n")
+    assert list(validator.iter_errors(parse(SMALL + text))) == []
+    assert list(validator.iter_errors(loaded.resolved())) == []
 
 
 @pytest.mark.parametrize("name", READY_MADE)
@@ -69,7 +86,7 @@ def test_names_every_parameter_and_architecture_with_a_description() -> None:
     assert list(architectures["properties"]) == list(architecture_names())
     for name in PARAMETERS:
         assert PARAMETERS[name].doc in schema["$defs"][name]["description"]
-    for section in ("DataSection", "SearchSection", "TrainSection", "TrialSection"):
+    for section in ("DataSection", "SearchSection", "TrainSection", "TrialSection", "KeepSection"):
         fields = schema["$defs"][section]["properties"]
         described = [name for name, field in fields.items() if "description" in field or "$ref" in field]
         assert described == list(fields)

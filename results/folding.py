@@ -1,0 +1,105 @@
+"""What a fold has in hand while it goes through the events: the sweep so far, and a draft of each trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from results.errors import LedgerError
+from results.ledger_line import Event
+from results.records import Extension, InheritedTrial, State, TrialRecord
+
+
+class Draft:
+    """A trial while events are still being folded into it.
+
+    Attributes:
+        fields: what is known of it, by the names of `TrialRecord`.
+        values: objective after each epoch, from the first.
+        told: the epoch up to which events have told of values: the next ones follow it.
+        afresh: whether it failed since it was last started, so that its next attempt may train epochs again.
+    """
+
+    __slots__ = ("afresh", "fields", "state", "told", "values")
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.state: State = "queued"
+        self.fields = fields
+        self.values: list[float] = []
+        self.told = 0
+        self.afresh = False
+
+    def begin(self, epoch: int) -> None:
+        """An attempt begins after `epoch` epochs. Those after it are told of again only when the trial had failed."""
+        if self.afresh:
+            del self.values[epoch:]
+            self.told = epoch
+        self.told = max(self.told, epoch)
+        self.afresh = False
+
+    def tell(self, values: Sequence[Any], done: int) -> None:
+        """Values of the last epochs of `done`. Epochs before them of which nothing is known are NaN."""
+        start = done - len(values)
+        del self.values[start:]
+        self.values += [math.nan] * (start - len(self.values))
+        self.values += [number(value) for value in values]
+        self.told = done
+
+    def tell_at_end(self, values: Sequence[Any], epochs: int) -> None:
+        """Values that an end tells of. A dying worker may miscount its epochs, so they follow those told before."""
+        start = min(self.told, epochs - len(values)) if epochs >= len(values) else self.told
+        self.tell(values, start + len(values))
+
+    def freeze(self) -> TrialRecord:
+        """The trial as it stands."""
+        return TrialRecord(state=self.state, values=tuple(self.values), **self.fields)
+
+
+class Folding:
+    """The state of a fold.
+
+    Attributes:
+        sweep: what is known of the sweep, by the names of `SweepRecord`; empty before the first event.
+        drafts: trials by uid.
+        numbers: numbers of those.
+    """
+
+    def __init__(self) -> None:
+        self.sweep: dict[str, Any] = {}
+        self.drafts: dict[str, Draft] = {}
+        self.numbers: set[int] = set()
+        self.extended: list[Extension] = []
+        self.inherited: dict[tuple[str, str], InheritedTrial] = {}
+
+    def draft(self, event: Event) -> Draft:
+        """The trial that the event is about; raises `LedgerError` when it was never suggested."""
+        uid = event.payload["uid"]
+        found = self.drafts.get(uid)
+        if found is None:
+            raise refuse(event, "the event is about a trial that was never suggested", got=uid)
+        return found
+
+
+def refuse(event: Event, what: str, *, got: object = None, allowed: object = None) -> LedgerError:
+    """The error of an impossible step; names its line."""
+    return LedgerError(what, line=event.seq, got=got, allowed=allowed)
+
+
+def number(value: Any) -> float:
+    """A number of a payload; null is NaN."""
+    return math.nan if value is None else float(value)
+
+
+def numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Numbers of a payload by name; null is NaN."""
+    return {name: value if type(value) is float else number(value) for name, value in values.items()}
+
+
+def count(event: Event, name: str, default: int = 0) -> int:
+    """A whole number of a payload that is not negative; `default` when it is absent or null."""
+    value = event.payload.get(name)
+    found = default if value is None else int(value)
+    if found < 0:
+        raise refuse(event, f"`{name}` is negative", got=found)
+    return found

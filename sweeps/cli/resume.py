@@ -1,0 +1,75 @@
+"""`liversweep resume`, `retry` and `stop`: going on with a sweep, once more what failed, and a pause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeps.cli.console import note
+from sweeps.cli.options import AdjustOption, DataOption, JsonOption, PlainOption, RootOption, SweepArgument
+from sweeps.cli.run import TerminalReporter, finish
+
+
+def resume(
+    name: SweepArgument,
+    settings: AdjustOption = [],  # noqa: B006
+    data: DataOption = None,
+    runs: RootOption = Path("runs"),
+    plain: PlainOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a sweep that was cut off, exactly where it was: nothing finished is lost or run again.
+
+    Unfinished trials continue from their newest whole checkpoint, with the same name and parameters, then the rest is
+    sampled as it would have been. Spec, program and scans must be those that began it. A finished sweep stays as it is.
+    """
+    from sweeps.folder import SweepFolder
+    from sweeps.resume import resume_sweep
+
+    folder = SweepFolder.existing(name, runs)
+    finish(resume_sweep(folder, TerminalReporter(plain), settings=places(settings, data)), as_json)
+
+
+def retry(
+    name: SweepArgument,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Only these kinds of failure, e.g. oom,timeout; all when left out.", show_default=False),
+    ] = None,
+    settings: AdjustOption = [],  # noqa: B006
+    data: DataOption = None,
+    runs: RootOption = Path("runs"),
+    plain: PlainOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Try failed trials again, with the same parameters and seed, then go on with what else is left.
+
+    A trial that ran out of time or memory fails again unless it gets more: --set trial.deadline=4h, --set trial.memory=8GB.
+    """
+    from sweeps.extend import Retry
+    from sweeps.folder import SweepFolder
+    from sweeps.resume import resume_sweep
+
+    kinds = tuple(word.strip() for word in kind.split(",") if word.strip()) if kind else ()
+    folder = SweepFolder.existing(name, runs)
+    reporter = TerminalReporter(plain)
+    finish(resume_sweep(folder, reporter, settings=places(settings, data), change=Retry(kinds)), as_json)
+
+
+def stop(name: SweepArgument, runs: RootOption = Path("runs")) -> None:
+    """Ask a running sweep to stop: every trial saves its state, and `liversweep resume` goes on from there."""
+    from sweeps.folder import SweepFolder
+    from sweeps.stop import stop_sweep
+
+    folder = SweepFolder.existing(name, runs)
+    done = stop_sweep(folder)
+    note(f"{folder.name} stopped after {done.seconds:.1f} s; go on with: liversweep resume {folder.name}")
+
+
+def places(settings: list[str], data: Path | None) -> list[str]:
+    """The settings, and the folder of the scans as one of them."""
+    import json
+
+    return settings if data is None else [*settings, f"data.root={json.dumps(str(data.expanduser().resolve()))}"]

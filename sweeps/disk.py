@@ -1,0 +1,81 @@
+"""Free disk, and the mark below which no trial is started."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sweeps.errors import sentence
+
+LOOK_EVERY_S = 1.0
+
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes that this user may still write on the disk of `path`, which need not exist yet.
+
+    Raises:
+        OSError: the system does not say.
+    """
+    return shutil.disk_usage(existing(path)).free
+
+
+def existing(path: Path) -> Path:
+    """`path`, or the nearest folder above it that exists."""
+    path = path.absolute()
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+class LowWater:
+    """Whether there is too little free disk to start another trial. Asks the system at most once a second.
+
+    Args:
+        sweep: the folder of the sweep, `runs/<name>`.
+        min_free_bytes: how much must be free; 0 never asks.
+        name: what the sweep is called on the command line; its folder's name when left out.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(
+        self, sweep: Path, min_free_bytes: int, name: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._sweep, self._min_free_bytes, self._clock = sweep, min_free_bytes, clock
+        self._name = name or sweep.name
+        self._free_bytes = 0
+        self._asked: float | None = None
+
+    def low(self) -> str | None:
+        """What to tell the user when there is too little room, None when there is enough.
+
+        Raises:
+            OSError: the system does not say.
+        """
+        if not self._min_free_bytes or self._look() >= self._min_free_bytes:
+            return None
+        return sentence(
+            str(self._sweep),
+            "too little room on the disk to start another trial",
+            f"{size_text(self._free_bytes)} free",
+            f"at least {size_text(self._min_free_bytes)} (keep.min_free)",
+            f"make room, then: liversweep resume {self._name}",
+        )
+
+    def _look(self) -> int:
+        now = self._clock()
+        if self._asked is None or now - self._asked >= LOOK_EVERY_S:
+            self._free_bytes, self._asked = free_bytes(self._sweep), now
+        return self._free_bytes
+
+
+def size_text(count: float) -> str:
+    """Bytes in words, three digits at most: `850 B`, `1.2 GB`, `15 GB`."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    for unit in _UNITS:
+        count /= 1000
+        if count < 999.5 or unit == _UNITS[-1]:
+            break
+    return f"{count:.1f} {unit}" if count < 9.95 else f"{count:.0f} {unit}"

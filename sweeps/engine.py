@@ -1,0 +1,260 @@
+"""What `run` and `resume` have in common: checked scans, a Ray, prepared slices, and the search on top of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cluster.config import LocalConfig, Slots
+from cluster.local import abandon, local_ray, slots_for, usable_cpus
+from liverseg.config import PrepareConfig
+from results.ledger import Ledger
+from results.records import Sweep
+from sweeps.cohort import Cohort, load_cohort
+from sweeps.disk import LowWater
+from sweeps.errors import SweepError
+from sweeps.folder import SweepFolder
+from sweeps.interrupt import Interrupts
+from sweeps.prepare import Prepared, cache_root, prepare_on_ray
+from sweeps.search.driver import Driver, View
+from sweeps.search.reconcile import Adoption
+from sweeps.search.retention import Retention
+from sweeps.search.standing import Standing
+from sweeps.spec import Spec
+from sweeps.spec.space import Space
+
+if TYPE_CHECKING:
+    from sweeps.executor.setting import TrialSetting
+
+PICTURES = 3
+WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "KERAS_BACKEND": "tensorflow"}
+_MIB = 1024**2
+
+
+class Reporter(Protocol):
+    """Tells the user what goes on before and while trials run."""
+
+    def note(self, text: str) -> None:
+        """One line."""
+
+    def steps(self, label: str, total: int) -> AbstractContextManager[Callable[..., None]]:
+        """A progress display; yields what to call after each item."""
+
+    def trials(
+        self, total: int, epochs: int, architectures: tuple[str, ...], before: Sweep | None
+    ) -> AbstractContextManager[View]:
+        """The display of running trials; `before` is what an earlier run left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        failures: trials of the whole sweep that count as failed now.
+        interrupted: asked to stop before the end.
+        disk_message: why no further trial was started, when the disk was too full.
+        idle: there was nothing to do.
+    """
+
+    folder: SweepFolder
+    failures: int = 0
+    interrupted: bool = False
+    disk_message: str = ""
+    idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A running Ray with the slices on it."""
+
+    spec: Spec
+    prepared: Prepared
+    slots: Slots
+
+
+def checked_cohort(spec: Spec, reporter: Reporter) -> Cohort:
+    """The scans of a spec, read and checked, with progress.
+
+    Raises:
+        DataError, ConfigError, UsageError: they cannot be used.
+    """
+    from sweeps.cohort import list_files
+
+    count = len(list_files(spec)[0])
+    threads = spec.cluster.cpus or usable_cpus()
+    with reporter.steps("checking scans", count) as advance:
+        cohort = load_cohort(spec, threads=threads, on_case=advance)
+    parts = ", ".join(f"{len(getattr(cohort.split, part))} {part}" for part in ("train", "validation", "test"))
+    reporter.note(f"{len(cohort.cases)} cases; patients: {parts}; split {cohort.split.fingerprint}")
+    for item in cohort.skipped:
+        reporter.note(f"left out a case: {item.rule}, {item.summary}")
+    return cohort
+
+
+@contextmanager
+def workplace(spec: Spec, cohort: Cohort, reporter: Reporter, interrupts: Interrupts) -> Iterator[Workplace]:
+    """Start Ray and prepare the scans; end Ray on leaving.
+
+    Raises:
+        ClusterError: Ray cannot run a single trial.
+        DataError, ConfigError: a case cannot be prepared.
+    """
+    with local_ray(_local_config(spec, cohort), environment=worker_environment(spec)) as resources:
+        interrupts.install()
+        slots = slots_for(resources, cpus=spec.trial.cpus, gpus=spec.trial.gpus, memory_bytes=spec.trial.memory_bytes)
+        yield Workplace(spec, _prepare(spec, cohort, reporter), slots)
+
+
+def interruptible(reporter: Reporter) -> Interrupts:
+    """The signal handlers of a run."""
+    return Interrupts(abandon, reporter.note)
+
+
+def search(
+    place: Workplace,
+    folder: SweepFolder,
+    ledger: Ledger,
+    standing: Standing,
+    reporter: Reporter,
+    interrupts: Interrupts,
+    *,
+    adopted: Sequence[Adoption] = (),
+    before: Sweep | None = None,
+) -> Outcome:
+    """Run what the standing has to give, and close the ledger.
+
+    Raises:
+        LedgerError: an event could not be written; what was written before is safe.
+    """
+    from sweeps.executor.tuner import run_trials
+    from sweeps.executor.watch import Watch
+
+    spec, slots = place.spec, place.slots
+    total = len(standing.ended) + len(standing.open) + standing.left
+    coming = len(standing.open) + standing.left
+    reporter.note(f"running {coming} trials, {slots.count} at a time; logs in {folder.path}/trials")
+    with reporter.trials(total, spec.train.epochs, Space.from_spec(spec).architectures, before) as view:
+        driver = make_driver(spec, folder, ledger, standing, slots.count, view)
+        driver.take_up(adopted)
+        watch = Watch(folder.file("trials"), spec.trial.deadline_s, spec.trial.stall_s)
+        try:
+            with interrupts.softly(lambda: _ask_to_stop(driver, folder)):
+                run_trials(driver, trial_setting(place, folder), slots, watch, interrupts.request)
+        except KeyboardInterrupt:
+            driver.interrupted = True
+        finally:
+            folder.stop.unlink(missing_ok=True)
+        driver.close()
+    return outcome_of(driver)
+
+
+def make_driver(spec: Spec, folder: SweepFolder, ledger: Ledger, standing: Standing, slots: int, view: View) -> Driver:
+    """The driver of a sweep with the spec's rules about disk."""
+    retention = Retention(spec.keep.best, spec.search.objectives)
+    low_water = LowWater(folder.path, spec.keep.min_free_bytes)
+    return Driver(folder, ledger, standing, slots, view, retention=retention, low_disk=low_water.low)
+
+
+def outcome_of(driver: Driver) -> Outcome:
+    """How the driver's run ended."""
+    failures = driver.standing.counts["failed"]
+    return Outcome(driver.folder, failures, driver.interrupted, driver.disk_message)
+
+
+def baseline(place: Workplace) -> dict[str, Any]:
+    """Scores of the prediction that calls everything background, on the validation patients."""
+    import ray
+
+    from liverseg.metrics import baseline_scores, summarise
+
+    labels = place.spec.data.labels
+    cases = ray.get(_validation(place.prepared)).cases
+    return dict(summarise(baseline_scores(cases, labels), labels))
+
+
+def prepare_config(spec: Spec) -> PrepareConfig:
+    """What the shared preparation makes, for a resolved spec."""
+    return PrepareConfig(sizes_px=tuple(spec.prepare.size or ()), slices=spec.prepare.slices, fit=spec.prepare.fit)
+
+
+def store_bytes(spec: Spec, cohort: Cohort) -> int:
+    """Bytes that prepared train and validation slices take in the object store, at most."""
+    from liverseg.preprocess import estimate_store_bytes
+
+    slices = cohort.slices("train") + cohort.slices("validation")
+    return estimate_store_bytes(slices, tuple(spec.prepare.size or ()))
+
+
+def trial_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
+    """What all trials share."""
+    import ray
+
+    from liverseg.inference.pictures import choose_pictures
+    from sweeps.executor.setting import TrialSetting
+
+    spec = place.spec
+    # The native masks decide which slices are drawn, so that the choice is the same at every size.
+    pictures = choose_pictures(ray.get(_validation(place.prepared)), PICTURES)
+    return TrialSetting(
+        sweep_folder=str(folder.path.resolve()),
+        packs=place.prepared.packs,
+        pictures=pictures,
+        labels=tuple(spec.data.labels),
+        updates=spec.train.updates,
+        early_stopping=spec.train.early_stopping,
+        deadline_s=spec.trial.deadline_s,
+        stall_s=spec.trial.stall_s,
+        memory_bytes=memory_limit(spec, place.slots),
+        threads=place.slots.cpus,
+        keep_last=spec.keep.last,
+        save_every=spec.keep.every,
+        objectives=tuple(item.metric for item in spec.search.objectives),
+    )
+
+
+def memory_limit(spec: Spec, slots: Slots) -> int:
+    """Private memory that a trial may use: as the spec says, else its share of nine tenths of what the machine has free."""
+    import psutil
+
+    if spec.trial.memory_bytes:
+        return spec.trial.memory_bytes
+    return int(0.9 * psutil.virtual_memory().available / slots.count)
+
+
+def _ask_to_stop(driver: Driver, folder: SweepFolder) -> None:
+    driver.interrupted = True
+    try:
+        folder.stop.touch()
+    except OSError as error:
+        raise SweepError("trials cannot be asked to stop", where=str(folder.stop), got=error.strerror) from error
+
+
+def _validation(prepared: Prepared) -> Any:
+    return next(ref for (part, _), ref in prepared.packs.items() if part == "validation")
+
+
+def _prepare(spec: Spec, cohort: Cohort, reporter: Reporter) -> Prepared:
+    count = len(cohort.part("train")) + len(cohort.part("validation"))
+    with reporter.steps("preparing scans", count) as advance:
+        prepared = prepare_on_ray(cohort, prepare_config(spec), cache_root(spec), on_case=advance)
+    reporter.note(f"prepared {prepared.cases} scans once for all trials ({prepared.from_cache} from the cache)")
+    return prepared
+
+
+def _local_config(spec: Spec, cohort: Cohort) -> LocalConfig:
+    """Room for the packs and, while they are made, the single cases; Ray's own choice when that would be larger."""
+    import psutil
+
+    needed = max(256 * _MIB, int(2.5 * store_bytes(spec, cohort)))
+    store = spec.cluster.object_store_bytes or min(needed, int(0.3 * psutil.virtual_memory().total))
+    gpus = None if spec.trial.gpus else 0
+    return LocalConfig(cpus=spec.cluster.cpus, gpus=gpus, object_store_bytes=store)
+
+
+def worker_environment(spec: Spec) -> dict[str, str]:
+    """Variables that every worker gets."""
+    hidden = {} if spec.trial.gpus else {"CUDA_VISIBLE_DEVICES": "-1"}
+    return {**WORKER_ENVIRONMENT, **hidden, "OMP_NUM_THREADS": str(spec.trial.cpus)}

@@ -1,0 +1,53 @@
+"""What all trials of a sweep share, as it travels to the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+    from liverseg.inference.pictures import PictureChoice
+    from liverseg.preprocess import Pack
+
+TRAINER = "liverseg.training.loop:TrainingRun"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialSetting:
+    """What all trials of a sweep share.
+
+    Attributes:
+        sweep_folder: absolute path of `runs/<name>`, the same for every worker; trials lie in its `trials/`.
+        packs: prepared slices by `(split, size_px)`, as references: they are read where they lie.
+        pictures: validation slices to draw, the same for every trial.
+        labels, updates, early_stopping, deadline_s, threads: see `liverseg.config.TrainConfig`.
+        objectives: names of the metrics that the search reads; a trial that does not report them has failed.
+        trainer: import path `module:class` of what trains, see `sweeps.executor.trainer.Trainer`.
+        keep_last: resumable states kept of a trial, at least 1.
+        save_every: epochs between two resumable states, at least 1.
+        stall_s: seconds without a completed batch after which a trial is ended; None never ends one for that.
+        memory_bytes: memory of its own that a trial's process may use; None sets no limit.
+    """
+
+    sweep_folder: str
+    labels: tuple[str, ...]
+    threads: int
+    packs: Mapping[tuple[str, int], ObjectRef[Pack]] = field(default_factory=dict)
+    pictures: tuple[PictureChoice, ...] = ()
+    updates: int | None = None
+    early_stopping: int | None = None
+    deadline_s: float | None = None
+    objectives: tuple[str, ...] = ("val_dice",)
+    trainer: str = TRAINER
+    keep_last: int = 1
+    save_every: int = 1
+    stall_s: float | None = 600.0
+    memory_bytes: int | None = None
+
+    def trial_folder(self, uid: str) -> Path:
+        """Where the records of a trial lie."""
+        return Path(self.sweep_folder) / "trials" / uid

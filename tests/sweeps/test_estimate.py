@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sweeps import estimate as module
+from sweeps.estimate import Estimate, estimate
+from tests.sweeps.spec.texts import load_text
+
+STEP = {"step_s": 0.4, "predict_s": 0.1, "start_s": 3.0, "peak_memory_mb": 900.0, "base_memory_mb": 500.0}
+SPEC = """\
+name: small
+data: {root: scans}
+search:
+  trials: 5
+  space: {optimizer: [sgd, adam]}
+  architectures: {unet: {base_filters: [8, 16]}, encoder_decoder: {base_filters: 8}}
+train: {epochs: 10, size: 32}
+trial: {cpus: 1}
+cluster: {kind: local, cpus: 2}
+keep: {best: 2}
+"""
+STAGES = """\
+stages:
+  - name: networks
+  - {name: rates, from: best, trials: 4, space: {learning_rate: [0.1, 0.01, 0.001, 0.0001]}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Steps are not run but stand here; the names of the architectures that were asked for."""
+    names: list[str] = []
+
+    def probe(spec: Any, name: str, setting: Any) -> dict[str, Any]:
+        names.append(name)
+        return dict(STEP)
+
+    monkeypatch.setattr(module, "_probe", probe)
+    return names
+
+
+def cohort() -> Any:
+    return SimpleNamespace(
+        slices=lambda part: {"train": 400, "validation": 80, "test": 90}[part], part=lambda part: range(7)
+    )
+
+
+def of(folder: Path, text: str = SPEC, *overrides: str) -> Estimate:
+    return estimate(load_text(folder, text, *overrides).spec, cohort(), 1000, cache_bytes=77)
+
+
+def test_trials_are_shared_and_time_follows_from_one_step(tmp_path: Path, measured: list[str]) -> None:
+    found = of(tmp_path)
+    assert measured == ["unet", "encoder_decoder"]
+    assert [(row.name, row.trials) for row in found.architectures] == [("unet", 3), ("encoder_decoder", 2)]
+    assert (found.trials, found.slots, found.store_bytes) == (5, 2, 1000)
+    # ten epochs of 100 training and 20 validation batches; one network has one setting only
+    assert found.architectures[1].seconds_per_trial == pytest.approx(3 + 10 * (0.4 * 100 + 0.1 * 20))
+    assert found.seconds == pytest.approx(
+        sum((row.seconds_per_trial or 0) * row.trials for row in found.architectures) / 2
+    )
+
+
+def test_the_disk_holds_the_largest_setting_of_the_best_and_of_each_architecture(tmp_path: Path) -> None:
+    found = of(tmp_path)
+    unet, other = (row.parameters[1] for row in found.architectures)
+    assert found.disk.weights_bytes == pytest.approx(4 * (2 * unet + other), abs=3 * 10**5)
+    # adam is among the choices: the network, two moments and the best weights
+    assert found.disk.states_bytes == pytest.approx(16 * (2 * unet + other), abs=10**6)
+    assert found.disk.cache_bytes == 77
+
+
+def test_with_one_moment_a_state_is_smaller(tmp_path: Path) -> None:
+    sgd = of(tmp_path, SPEC, "search.space.optimizer=sgd").disk
+    assert of(tmp_path).disk.states_bytes - sgd.states_bytes == sgd.weights_bytes - 3 * 80_000
+
+
+def test_a_joint_search_may_give_every_trial_to_the_largest(tmp_path: Path) -> None:
+    unet = of(tmp_path).architectures[0].parameters[1]
+    joint = of(tmp_path, SPEC, "keep.best=4", "search.per_architecture=joint").disk
+    shared = of(tmp_path, SPEC, "keep.best=4").disk
+    assert joint.weights_bytes - shared.weights_bytes == pytest.approx(4 * unet, abs=10**5)
+
+
+def test_a_later_stage_may_give_every_trial_to_the_largest(tmp_path: Path) -> None:
+    unet = of(tmp_path).architectures[0].parameters[1]
+    found = of(tmp_path, SPEC + STAGES, "keep.best=6").disk
+    more = of(tmp_path, SPEC + STAGES, "keep.best=7").disk
+    assert more.weights_bytes - found.weights_bytes == 4 * unet + 80_000
+
+
+def test_a_later_stage_has_the_values_that_the_first_may_choose(tmp_path: Path) -> None:
+    one, two = of(tmp_path).architectures, of(tmp_path, SPEC + STAGES).architectures
+    assert [row.parameters for row in one] == [row.parameters for row in two]
+    named = of(tmp_path, SPEC + STAGES, "stages.rates.architectures={unet: {base_filters: 4}}").architectures[0]
+    assert named.parameters[0] < one[0].parameters[0] and named.parameters[1] == one[0].parameters[1]
+
+
+def test_the_estimate_is_json(tmp_path: Path) -> None:
+    document = json.loads(json.dumps(of(tmp_path).as_dict(), allow_nan=False))
+    assert document["schema_version"] == 2
+    parts = ("weights_bytes", "states_bytes", "running_bytes", "records_bytes")
+    assert document["disk"]["total_bytes"] == sum(document["disk"][part] for part in parts)
+
+
+def test_an_architecture_that_cannot_be_measured_still_takes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = of(tmp_path).disk
+    monkeypatch.setattr(module, "_probe", lambda *_: {"error": "out of memory"})
+    found = of(tmp_path)
+    assert found.seconds is None and found.architectures[0].problem == "out of memory" and found.disk == before
