@@ -72,9 +72,10 @@ def local_ray(config: LocalConfig, *, environment: dict[str, str] | None = None)
     try:
         yield _start(config, folder, environment or {})
     finally:
-        import ray
-
-        ray.shutdown()
+        # A Ctrl-C in the middle of the import leaves nothing to shut down, and the module cannot be imported again.
+        shutdown = getattr(sys.modules.get("ray"), "shutdown", None)
+        if shutdown is not None:
+            shutdown()
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(folder, ignore_errors=True)

@@ -23,10 +23,10 @@ PATIENCE_S = 20.0
 
 def processes_of(folder: Path) -> list[psutil.Process]:
     """The processes of this user that hold the token or a file of the Ray in `folder`."""
-    found = []
+    found, spared = [], {os.getpid(), os.getppid()}  # the driver itself may be waiting for this process
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.uids().real == os.getuid() and _belongs(process, folder):
+            if process.pid not in spared and process.uids().real == os.getuid() and _belongs(process, folder):
                 found.append(process)
     return found
 

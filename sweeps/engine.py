@@ -104,6 +104,7 @@ def workplace(spec: Spec, cohort: Cohort, reporter: Reporter, interrupts: Interr
     """
     with local_ray(_local_config(spec, cohort), environment=worker_environment(spec)) as resources:
         interrupts.install()
+        interrupts.check()
         slots = slots_for(resources, cpus=spec.trial.cpus, gpus=spec.trial.gpus, memory_bytes=spec.trial.memory_bytes)
         yield Workplace(spec, _prepare(spec, cohort, reporter), slots)
 

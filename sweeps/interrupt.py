@@ -55,12 +55,18 @@ class Interrupts:
     @contextmanager
     def softly(self, ask: Callable[[], None]) -> Iterator[None]:
         """Within the block a first signal calls `ask` and goes on; KeyboardInterrupt comes when the grace is over."""
+        self.check()
         self._ask = ask
         try:
             yield
         finally:
             self._ask = None
             signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if a signal has come: libraries may have swallowed the first one."""
+        if self._asked:
+            raise KeyboardInterrupt
 
     def request(self) -> None:
         """As a first signal; asking twice is no second signal."""

@@ -38,6 +38,7 @@ def workplace(spec: Spec, cohort: Cohort, reporter: Any, interrupts: Interrupts)
     config = LocalConfig(cpus=spec.cluster.cpus, gpus=0, object_store_bytes=80 * MIB)
     with local_ray(config, environment={"OMP_NUM_THREADS": "1"}) as resources:
         interrupts.install()
+        interrupts.check()
         slots = slots_for(resources, cpus=spec.trial.cpus, gpus=0)
         yield Workplace(spec, Prepared({}, 0, 0), slots)
 
