@@ -32,7 +32,7 @@ class Findings:
     Attributes:
         kept: trials by end state, adopted ones included.
         adopted: ends to write to the ledger first.
-        continued: open trials with a state, and the epoch from which each goes on.
+        continued: open trials with a state, and from where each goes on, in words.
         queued: open trials that start from nothing.
         new: trials still to be suggested.
         longer: how many of those go on from ended trials.
@@ -40,7 +40,7 @@ class Findings:
 
     kept: Mapping[str, int]
     adopted: tuple[Adoption, ...] = ()
-    continued: tuple[tuple[str, int], ...] = ()
+    continued: tuple[tuple[str, str], ...] = ()
     queued: tuple[str, ...] = ()
     new: int = 0
     longer: int = 0
@@ -61,7 +61,7 @@ class Findings:
         ended = [f"{count} {state}" for state, count in self.kept.items() if count]
         adopted = f"; {len(self.adopted)} of them ended unnoticed" if self.adopted else ""
         parts = [f"{sum(self.kept.values())} kept" + (f" ({', '.join(ended)}{adopted})" if ended else "")]
-        shown = ", ".join(f"{uid} from epoch {epoch}" for uid, epoch in self.continued[:4])
+        shown = ", ".join(f"{uid} from {place}" for uid, place in self.continued[:4])
         more = f" and {len(self.continued) - 4} more" if len(self.continued) > 4 else ""
         parts.append(f"{len(self.continued)} continued" + (f" ({shown}{more})" if shown else ""))
         parts.append(f"{len(self.queued)} queued")
@@ -91,7 +91,7 @@ def reconcile(standing: Standing, folder: SweepFolder) -> Findings:
     return Findings(
         kept={state: kept[state] for state in ("finished", "pruned", "failed")},
         adopted=tuple(adopted),
-        continued=tuple((uid, states[uid].position.epochs) for uid in left if uid in states),
+        continued=tuple((uid, states[uid].place) for uid in left if uid in states),
         queued=tuple(uid for uid in left if uid not in states),
         new=standing.left,
         longer=len(standing.longer),

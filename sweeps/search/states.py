@@ -25,6 +25,12 @@ class State:
     path: str
     position: Position
 
+    @property
+    def place(self) -> str:
+        """How far it had come, in words."""
+        done, begun = self.position.epochs, self.position.batches
+        return f"within epoch {done + 1}" if begun else f"epoch {done}"
+
     def reports(self, metric: str) -> Sequence[float]:
         """The metric after each of its epochs, NaN where it was none."""
         return [float(record.metrics.get(metric, record.val_dice)) for record in self.position.history]
