@@ -157,7 +157,7 @@ def _stall(sweep: Sweep, trials: Sequence[TrialRecord], peers: Sequence[TrialRec
 def _invalid(sweep: Sweep, trials: Sequence[TrialRecord], peers: Sequence[TrialRecord]) -> str:
     conditions = _conditions(trials)
     text = f" (they had {conditions})" if conditions else ""
-    return f"The parameters cannot work together{text}: leave such values out of the space."
+    return f"Either the parameters cannot work together{text}: leave such values out; or the training reports no such score."
 
 
 def _data(sweep: Sweep, trials: Sequence[TrialRecord], peers: Sequence[TrialRecord]) -> str:

@@ -8,8 +8,10 @@ cuts.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,6 +25,7 @@ from results.ledger_line import REPAIR, Event, decode, encode, event_of, is_over
 from results.storage import sync_folder
 
 Clock = Callable[[], datetime]
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def utc_now() -> datetime:
@@ -78,7 +81,7 @@ class Ledger:
         """
         data = _contents(path)
         events, size = _parse(data, str(path))
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
         if size < len(data):
             os.ftruncate(descriptor, size)
             os.fsync(descriptor)
@@ -118,7 +121,7 @@ class Ledger:
         try:
             written = os.write(self._descriptor, line)
             if written != len(line):
-                raise OSError(f"only {written} of {len(line)} bytes were written")
+                raise OSError(errno.ENOSPC, f"no room: only {written} of {len(line)} bytes were written")
             os.fsync(self._descriptor)
         except OSError as error:
             self._undo()
@@ -172,7 +175,19 @@ def _parse(data: bytes, where: str) -> tuple[list[Event], int]:
         events = _parse_together(lines, where)
         if events is None:
             events = [decode(line, number, where) for number, line in enumerate(lines, 1)]
+    if _HALF_CHARACTER.search(data):
+        _check_text(events, where)
     return events, len(data) - len(tail)
+
+
+def _check_text(events: list[Event], where: str) -> None:
+    """Refuse halves of surrogate pairs, which no encoding can carry and our own writer never lets through."""
+    for event in events:
+        try:
+            json.dumps((event.name, event.time, event.payload), ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError:
+            what = "the line holds half a character"
+            raise LedgerError(what, line=event.seq, where=where, next_step=REPAIR) from None
 
 
 def _parse_together(lines: list[bytes], where: str) -> list[Event] | None:

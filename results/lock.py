@@ -62,7 +62,7 @@ class SweepLock:
             raise ResultsError("this driver holds the lock already", where=str(self.path))
         existed = self.path.exists()
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise ResultsError("the lock cannot be made", where=str(self.path), got=error.strerror) from error
         if not _lock(descriptor):
@@ -124,7 +124,7 @@ def _lock(descriptor: int) -> bool:
 def is_locked(path: Path) -> bool:
     """Whether a driver holds the lock now. A missing file is not locked."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from results.records import Direction
+from results.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def metric(name: str) -> Metric:
         return _PLAIN[name]
     found = _NAME.fullmatch(name)
     if found is None:
-        return Metric(name, name)
+        return Metric(name, printable(name))
     family = _FAMILIES[found["family"]]
     suffix = found["suffix"] or "mean"
     title = _SUFFIX_TITLES[suffix].format(family.title.format(LABEL_TITLES[found["label"]]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,13 +44,39 @@ class SweepFolder:
         """The folder of a trial."""
         return self.path / "trials" / uid
 
+    def inside(self, path: Path) -> Path:
+        """`path`, made sure to lie in the sweep's folder, wherever links lead.
+
+        Raises:
+            ResultsError: a link leads out. A folder from elsewhere must not make us read or write in other places.
+        """
+        found = Path(os.path.realpath(path))  # unlike Path.resolve, it takes rings of links as they come
+        if not found.is_relative_to(os.path.realpath(self.path)):
+            step = "put what it points to in its place"
+            raise ResultsError(
+                "a link leads out of the sweep's folder", where=str(path), got=str(found), next_step=step
+            )
+        return path
+
+    def check_links(self) -> None:
+        """Make sure that no link leads out of the folder, before anything is written in it. Ray's own `tune` is not searched.
+
+        Raises:
+            ResultsError: one does.
+        """
+        for folder, folders, files in os.walk(self.path):
+            for path in (Path(folder, name) for name in (*folders, *files)):
+                if path.is_symlink():
+                    self.inside(path)
+            folders[:] = [name for name in folders if Path(folder, name) != self.path / "tune"]
+
     def read(self) -> Sweep:
-        """The sweep as its ledger tells it; raises `LedgerError`."""
-        return fold(read_events(self.ledger))
+        """The sweep as its ledger tells it; raises `LedgerError`, and `ResultsError` for a link that leads out."""
+        return fold(read_events(self.inside(self.ledger)))
 
     def pictures(self, uid: str) -> Pictures | None:
-        """The pictures of a trial, if it left any."""
-        return read_pictures(self.trial(uid) / "pictures.npz")
+        """The pictures of a trial, if it left any; raises `ResultsError` for a link that leads out."""
+        return read_pictures(self.inside(self.trial(uid) / "pictures.npz"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +130,20 @@ _CLOSED = {"": "interrupted", "disk": "disk full"}
 def list_sweeps(root: Path) -> tuple[SweepListing, ...]:
     """Every folder directly below `root` that holds a ledger, newest first. No folder at all is no sweeps.
 
-    A sweep whose ledger is damaged is listed as `unreadable` with the reason; it does not hide the others.
+    A sweep whose ledger is damaged is listed as `unreadable` with the reason; it does not hide the others. Hidden folders
+    (a sweep that is being made) and links that lead out of `root` are no sweeps of it.
     """
     if not root.is_dir():
         return ()
-    listings = [_listing(folder) for folder in sorted(root.iterdir()) if (folder / LEDGER).is_file()]
+    listings = [_listing(folder) for folder in sweep_folders(root)]
     return tuple(sorted(listings, key=lambda listing: listing.started, reverse=True))
+
+
+def sweep_folders(root: Path) -> list[Path]:
+    """Folders directly below `root` that hold a ledger, by name; without hidden ones and links that lead out of `root`."""
+    home = os.path.realpath(root)
+    visible = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
+    return [path for path in visible if (path / LEDGER).is_file() and Path(os.path.realpath(path)).is_relative_to(home)]
 
 
 def _listing(path: Path) -> SweepListing:

@@ -76,7 +76,7 @@ def _on_checkpoint(folding: Folding, event: Event) -> None:
     draft = folding.draft(event)
     if draft.state in _FINAL:
         raise refuse(event, f"a {draft.state} trial made a checkpoint", got=event.payload["uid"])
-    found = _files(event.payload)
+    found = _files(event, event.payload)
     values = event.payload.get("values")
     # Before there were states to continue from, the event told of the best epoch's weights, and had no values.
     if values is None and PurePosixPath(found.path).name == "checkpoint":
@@ -89,10 +89,14 @@ def _on_checkpoint(folding: Folding, event: Event) -> None:
         draft.tell(values, found.epoch)
 
 
-def _files(facts: Mapping[str, Any]) -> Checkpoint:
+def _files(event: Event, facts: Mapping[str, Any]) -> Checkpoint:
     path, digest = facts["path"], facts["sha256"]
     if not isinstance(path, str) or not isinstance(digest, str):
         raise TypeError("a path or a digest is not text")
+    below = PurePosixPath(path)
+    if below.is_absolute() or ".." in below.parts or "\0" in path:
+        what = "files of a trial lie outside the sweep's folder"
+        raise refuse(event, what, got=repr(path), allowed="a path below the sweep's folder")
     return Checkpoint(int(facts["epoch"]), path, digest)
 
 
@@ -128,7 +132,7 @@ def _on_finished(folding: Folding, event: Event) -> None:
     )
     weights = facts.get("weights")
     if weights is not None:
-        fields["weights"] = _files(weights)
+        fields["weights"] = _files(event, weights)
 
 
 def _case(row: Sequence[Any]) -> CaseScore:

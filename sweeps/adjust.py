@@ -40,7 +40,8 @@ def experiment(plain: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in plain.items() if key not in (*FREE_SECTIONS, "name")}
     for dotted in FREE_KEYS:
         section, _, key = dotted.partition(".")
-        kept[section] = {name: value for name, value in kept[section].items() if name != key}
+        if isinstance(kept.get(section), Mapping):
+            kept[section] = {name: value for name, value in kept[section].items() if name != key}
     return kept
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -110,7 +111,8 @@ def create_sweep(
     Raises:
         UsageError: another sweep took the name in the meantime.
     """
-    aside = SweepFolder(folder.path.with_name(f".{folder.name}.{os.getpid()}"))
+    # In a container every driver may have the same pid, and one of them may have died here.
+    aside = SweepFolder(folder.path.with_name(f".{folder.name}.{os.getpid()}.{secrets.token_hex(4)}"))
     aside.path.mkdir(parents=True)
     try:
         _fill(aside, spec, source, cohort)

@@ -70,6 +70,18 @@ class LowWater:
         return self._free_bytes
 
 
+def full_text(sweep: Path, reason: str, name: str = "") -> str:
+    """What to tell the user when something could not be written for want of room.
+
+    Args:
+        sweep: the folder of the sweep, `runs/<name>`.
+        reason: what the system said.
+        name: what the sweep is called on the command line; its folder's name when left out.
+    """
+    step = f"nothing that is finished is lost; make room, then: liversweep resume {name or sweep.name}"
+    return sentence(str(sweep), "the disk is full", reason, None, step)
+
+
 def size_text(count: float) -> str:
     """Bytes in words, three digits at most: `850 B`, `1.2 GB`, `15 GB`."""
     if count < 1000:

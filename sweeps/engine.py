@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cluster.config import LocalConfig, Slots
 from cluster.local import abandon, local_ray, slots_for, usable_cpus
 from liverseg.config import PrepareConfig
+from results.errors import ResultsError
 from results.ledger import Ledger
 from results.records import Sweep
 from sweeps.cohort import Cohort, load_cohort
-from sweeps.disk import LowWater
+from sweeps.disk import LowWater, full_text
 from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
 from sweeps.interrupt import Interrupts
@@ -128,7 +130,7 @@ def search(
     """Run what the standing has to give, and close the ledger.
 
     Raises:
-        LedgerError: an event could not be written; what was written before is safe.
+        LedgerError: an event could not be written, and not for want of room; what was written before is safe.
     """
     from sweeps.executor.tuner import run_trials
     from sweeps.executor.watch import Watch
@@ -146,10 +148,31 @@ def search(
                 run_trials(driver, trial_setting(place, folder), slots, watch, interrupts.request)
         except KeyboardInterrupt:
             driver.interrupted = True
+        except Exception as error:
+            _note_full_disk(driver, error)
         finally:
             folder.stop.unlink(missing_ok=True)
-        driver.close()
+        _close(driver)
     return outcome_of(driver)
+
+
+def _note_full_disk(driver: Driver, error: Exception) -> None:
+    """A disk without room ends the run, and is no failure of anybody's; any other error is raised again."""
+    from sweeps.executor.failure import disk_full, disk_message
+
+    if not disk_full(error):
+        raise error
+    driver.disk_message = driver.disk_message or full_text(driver.folder.path, disk_message(error))
+
+
+def _close(driver: Driver) -> None:
+    """Close the ledger. On a full disk Tune's files make room for its last lines; with none at all it stays open."""
+    if driver.disk_message:
+        shutil.rmtree(driver.folder.tune, ignore_errors=True)
+    try:
+        driver.close()
+    except ResultsError as error:
+        _note_full_disk(driver, error)
 
 
 def make_driver(spec: Spec, folder: SweepFolder, ledger: Ledger, standing: Standing, slots: int, view: View) -> Driver:

@@ -5,19 +5,17 @@ Each is a change to what is to be done, in ledger events; going on is `sweeps.re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from results.ranking import best_trials
 from results.records import FAILURE_KINDS, TrialRecord
 from sweeps.errors import UsageError
-from sweeps.resume import Resumption
+from sweeps.resume import Events, Resumption
 from sweeps.search.states import newest_state
 from sweeps.spec import stages_of
 from sweeps.stages import extended_spec
-
-Events = Sequence[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,49 +43,46 @@ class Extension:
             UsageError: nothing is asked for, or it is not possible here.
             SpecError: the space is none.
         """
-        if not self.trials and self.epochs is None:
+        if not self.trials and self.epochs is None and self.space is None:
             raise UsageError(
                 "nothing to extend by",
                 where="liversweep extend",
                 allowed="--trials N, --epochs N, or both",
                 next_step="for example --trials 20",
             )
-        longer = self._longer(found) if self.epochs is not None else []
+        facts: dict[str, Any] = {"trials": found.sweep.sweep.trials + self.trials, "added": self.trials}
+        if self.epochs is not None:
+            longer, left_out = self._longer(found, self.epochs)
+            facts |= {"trials": facts["trials"] + len(longer), "epochs": self.epochs, "longer": longer}
+            facts |= {"note": left_out} if left_out else {}
         if self.space is not None:
             self._check_space(found)
-        elif self.trials:
-            _check_grid(found, self.trials)
-        facts: dict[str, Any] = {"trials": found.sweep.sweep.trials + self.trials + len(longer), "added": self.trials}
-        if self.epochs is not None:
-            facts |= {"epochs": self.epochs, "longer": longer}
-        if self.space is not None:
             facts["space"] = dict(self.space)
         return [("extended", facts)]
 
-    def _longer(self, found: Resumption) -> list[str]:
-        """The best trials that have their end state on disk and trained for less than is asked for."""
-        assert self.epochs is not None
-        if self.epochs <= found.spec.train.epochs:
+    def _longer(self, found: Resumption, epochs: int) -> tuple[list[str], str]:
+        """The best trials that can be trained on to `epochs`, and which of the best cannot, in words.
+
+        A trial that another one continues already, to whatever length, is represented by that one.
+        """
+        continued = {trial.continues for trial in found.sweep.trials if trial.state != "failed"}
+        ranked = [trial for trial in best_trials(found.sweep) if trial.uid not in continued][: self.best]
+        why = {trial.uid: _obstacle(found, trial) for trial in ranked if trial.epochs < epochs}
+        chosen = [uid for uid, obstacle in why.items() if not obstacle]
+        left_out = [f"{uid} {obstacle}" for uid, obstacle in why.items() if obstacle]
+        present = found.spec.train.epochs
+        if epochs < present or (epochs == present and not chosen):
             raise UsageError(
-                "not longer than the trials are already",
-                where="--epochs",
-                got=self.epochs,
-                allowed=f"more than {found.spec.train.epochs}",
+                "not longer than the trials are already", where="--epochs", got=epochs, allowed=f"more than {present}"
             )
-        chosen = [trial for trial in best_trials(found.sweep, self.best) if self._can_go_on(found, trial)]
         if not chosen and not self.trials:
             raise UsageError(
-                "none of the best trials left a state from which it could go on",
+                "none of the best trials can be trained on",
                 where=found.sweep.sweep.name,
+                got="; ".join(left_out) or "none",
                 next_step="add trials that train longer: --trials N together with --epochs",
             )
-        return [trial.uid for trial in chosen]
-
-    def _can_go_on(self, found: Resumption, trial: TrialRecord) -> bool:
-        """Whether the trial has a state, and nothing went on from it to this length before."""
-        state = newest_state(found.folder.path, trial.uid)
-        taken = {other.continues for other in found.sweep.trials if other.planned_epochs == self.epochs}
-        return state is not None and trial.uid not in taken and state.position.epochs < (self.epochs or 0)
+        return chosen, f"not trained on: {'; '.join(left_out)}" if left_out else ""
 
     def _check_space(self, found: Resumption) -> None:
         assert self.space is not None
@@ -133,13 +128,10 @@ class Retry:
         return [("queued", {"uid": trial.uid, "reason": "retry"}) for trial in chosen]
 
 
-def _check_grid(found: Resumption, trials: int) -> None:
-    left = found.standing.points_left
-    if left is not None and left < trials + found.standing.left:
-        raise UsageError(
-            "the grid has not that many points left",
-            where="--trials",
-            got=trials,
-            allowed=f"at most {max(0, left - found.standing.left)}",
-            next_step="give a larger space: --space FILE",
-        )
+def _obstacle(found: Resumption, trial: TrialRecord) -> str:
+    """Why a finished trial cannot be trained on; empty when it can."""
+    limit = found.spec.train.updates
+    if trial.stop_reason != "epochs" or (limit is not None and trial.updates >= limit):
+        reason = "updates" if trial.stop_reason == "epochs" else trial.stop_reason
+        return f"had come to its end by {reason.replace('_', ' ')}"
+    return "left no whole state on disk (keep.best)" if newest_state(found.folder.path, trial.uid) is None else ""

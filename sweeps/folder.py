@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from results.sweep_folder import LEDGER, sweep_folders
 from results.sweep_folder import SweepFolder as ResultFolder
 from sweeps.errors import UsageError
 
@@ -65,12 +66,22 @@ class SweepFolder(ResultFolder):
             UsageError: there is none, or it holds no ledger.
         """
         path = Path(name_or_path)
-        folder = cls(path if (path / "ledger.jsonl").is_file() else root / name_or_path)
-        if not folder.ledger.is_file():
-            known = sorted(entry.parent.name for entry in root.glob("*/ledger.jsonl"))
+        if (path / LEDGER).is_file():
+            # `.` and `..` have no name to call the sweep by.
+            return cls(path if path.name not in ("", "..") else path.resolve())
+        folder = cls(root / name_or_path)
+        if not NAME.fullmatch(name_or_path) or not folder.ledger.is_file():
+            known = [path.name for path in sweep_folders(root)] if root.is_dir() else []
             raise UsageError(
                 f"no sweep {name_or_path!r} in {root}; got {name_or_path!r}, known: {', '.join(known) or 'none yet'}; "
                 "list them with: liversweep list"
+            )
+        if not folder.path.resolve().is_relative_to(root.resolve()):
+            raise UsageError(
+                "the sweep is a link that leads out of the folder of the sweeps",
+                where=str(folder.path),
+                got=folder.path.resolve(),
+                next_step="open it by its own path",
             )
         return folder
 
@@ -81,10 +92,10 @@ class SweepFolder(ResultFolder):
         Raises:
             UsageError: there is no sweep in `root`.
         """
-        ledgers = sorted(root.glob("*/ledger.jsonl"), key=lambda path: path.stat().st_mtime_ns)
-        if not ledgers:
+        folders = sweep_folders(root) if root.is_dir() else []
+        if not folders:
             raise UsageError(f"no sweep in {root} yet; start one with: liversweep run quickstart")
-        return cls(ledgers[-1].parent)
+        return cls(max(folders, key=lambda path: (path / LEDGER).stat().st_mtime_ns))
 
 
 def check_name(name: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from results.ledger import Ledger, read_events
+from results.ledger_line import Event
 from results.lock import SweepLock
-from results.records import Sweep, TrialRecord
+from results.records import InheritedTrial, Objective, Sweep, TrialRecord
 from sweeps.adjust import adjusted
 from sweeps.creation import Source, create_sweep
 from sweeps.engine import Outcome, Reporter, baseline, checked_cohort, interruptible, search, workplace
@@ -16,8 +18,9 @@ from sweeps.errors import UsageError
 from sweeps.folder import SweepFolder
 from sweeps.resume import begun_spec
 from sweeps.search.replay import replay
+from sweeps.search.standing import Standing
 from sweeps.spec import Spec, spec_from_resolved
-from sweeps.stages import build_standing, extended_spec, space_stage, spec_after
+from sweeps.stages import build_standing, check_grids, extended_spec, space_stages, spec_after, total_trials
 
 ENDED = ("finished", "pruned", "failed")
 
@@ -59,7 +62,10 @@ def fork_sweep(parents: Sequence[SweepFolder], target: SweepFolder, fork: Fork, 
     spec = forked_spec(parents[0], fork)
     sweeps = [parent.read() for parent in parents]
     _check_objectives(spec, sweeps)
-    inherited = [facts for sweep in sweeps for facts in _inherited(sweep)]
+    inherited = inherited_trials(sweeps)
+    known = Counter(dict.fromkeys(_sources(sweeps), 0))
+    known.update(facts["source"] for facts in inherited)
+    check_grids(spec, _standing(spec, inherited), total_trials(spec))
     with interruptible(reporter) as interrupts:
         cohort = checked_cohort(spec, reporter)
         _compare_data(sweeps, cohort.fingerprint, cohort.split.fingerprint, reporter)
@@ -72,14 +78,13 @@ def fork_sweep(parents: Sequence[SweepFolder], target: SweepFolder, fork: Fork, 
                 Source(text),
                 cohort,
                 baseline(place),
-                parents=[{"name": sweep.sweep.name, "trials": len(sweep.trials)} for sweep in sweeps],
+                parents=[{"name": name, "trials": count} for name, count in known.items()],
                 inherited=inherited,
             )
             with SweepLock(target.lock), Ledger.open(target.ledger) as ledger:
-                events = read_events(target.ledger)
-                standing = replay(events, build_standing(spec), lambda space: space_stage(spec, space))
-                reporter.note(f"{target.name}: starts from {len(inherited)} trials of {_names(sweeps)}")
-                return search(place, target, ledger, standing, reporter, interrupts)
+                origins = ", ".join(f"{count} trials of {name}" for name, count in known.items())
+                reporter.note(f"{target.name}: starts from {origins}")
+                return search(place, target, ledger, _standing(spec, inherited), reporter, interrupts)
 
 
 def forked_spec(parent: SweepFolder, fork: Fork) -> Spec:
@@ -101,38 +106,65 @@ def forked_spec(parent: SweepFolder, fork: Fork) -> Spec:
     return spec_from_resolved(plain, fork.name)
 
 
-def _inherited(sweep: Sweep) -> list[dict[str, Any]]:
-    """What the sampler is told: trials of this sweep that ended, and those that it had inherited itself."""
-    metrics = [objective.metric for objective in sweep.sweep.objectives]
-    own = [_facts(sweep, trial, metrics) for trial in sweep.trials if trial.state in ENDED and not trial.continues]
-    return own
+def inherited_trials(sweeps: Sequence[Sweep]) -> list[dict[str, Any]]:
+    """What the sampler is told, each trial once: those of the parents that ended, then those that they inherited.
+
+    A trial that continues another one says nothing of its parameters that the other one does not.
+    """
+    sources = _sources(sweeps)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for sweep, source in zip(sweeps, sources, strict=True):
+        for trial in sweep.trials:
+            if trial.state in ENDED and not trial.continues:
+                found.setdefault((source, trial.uid), _facts(source, trial, sweep.sweep.objectives))
+    for item in (item for sweep in sweeps for item in sweep.sweep.inherited):
+        facts = {name: getattr(item, name) for name in InheritedTrial.__slots__}
+        found.setdefault((item.source, item.uid), facts | {"values": list(item.values)})
+    return list(found.values())
 
 
-def _facts(sweep: Sweep, trial: TrialRecord, metrics: Sequence[str]) -> dict[str, Any]:
+def _sources(sweeps: Sequence[Sweep]) -> list[str]:
+    """A name for every parent: its own, numbered where another sweep bears it too. Copies of one sweep share a name."""
+    names: dict[tuple[str, str], str] = {}
+    for sweep in (item.sweep for item in sweeps):
+        count = sum(name == sweep.name for name, _ in names)
+        names.setdefault((sweep.name, sweep.started), f"{sweep.name}-{count + 1}" if count else sweep.name)
+    return [names[item.sweep.name, item.sweep.started] for item in sweeps]
+
+
+def _facts(source: str, trial: TrialRecord, objectives: Sequence[Objective]) -> dict[str, Any]:
     return {
-        "source": sweep.sweep.name,
+        "source": source,
         "uid": trial.uid,
         "number": trial.number,
         "stage": trial.stage,
         "architecture": trial.architecture,
         "parameters": dict(trial.parameters),
         "state": trial.state,
-        "values": [trial.metric(metric) for metric in metrics] if trial.state == "finished" else [],
+        "values": [trial.metric(item.metric) for item in objectives] if trial.state == "finished" else [],
         "epochs": trial.epochs,
     }
 
 
+def _standing(spec: Spec, inherited: Sequence[Mapping[str, Any]]) -> Standing:
+    """The search before its first trial; it knows what is inherited, as a replay of the new ledger will."""
+    events = [Event(number, "", "inherited", facts) for number, facts in enumerate(inherited)]
+    return replay(events, build_standing(spec), space_stages(spec))
+
+
 def _check_objectives(spec: Spec, sweeps: Sequence[Sweep]) -> None:
-    wanted = [item.metric for item in spec.search.objectives]
+    wanted = _aim(spec.search.objectives, spec.data.labels)
     for sweep in sweeps:
-        found = [item.metric for item in sweep.sweep.objectives]
+        found = _aim(sweep.sweep.objectives, sweep.sweep.labels)
         if found != wanted:
             raise UsageError(
-                "the sweeps search for different things",
-                where=sweep.sweep.name,
-                got=", ".join(found),
-                allowed=", ".join(wanted),
+                "the sweeps search for different things", where=sweep.sweep.name, got=found, allowed=wanted
             )
+
+
+def _aim(objectives: Sequence[Objective], labels: Sequence[str]) -> str:
+    """What is searched for; the same metric over other labels is another one."""
+    return f"{', '.join(f'{item.direction} {item.metric}' for item in objectives)} of {' and '.join(labels)}"
 
 
 def _compare_data(sweeps: Sequence[Sweep], data: str, split: str, reporter: Reporter) -> None:
@@ -143,7 +175,3 @@ def _compare_data(sweeps: Sequence[Sweep], data: str, split: str, reporter: Repo
             reporter.note(
                 f"{sweep.sweep.name} was scored on other patients; its results guide the sampler and are in no table"
             )
-
-
-def _names(sweeps: Sequence[Sweep]) -> str:
-    return ", ".join(sweep.sweep.name for sweep in sweeps)

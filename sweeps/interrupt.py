@@ -17,7 +17,11 @@ GRACE_S = 5.5
 """How long trials may take to save their states; with Ray's own end the command is gone within ten seconds."""
 
 EXIT_INTERRUPTED = 130
+WHOLE = "sweeps.search.driver"
+"""What this module does is never cut short: ledger and search would contradict each other from there on."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_PAUSE_S = 0.02
 
 
 class Interrupts:
@@ -85,6 +89,10 @@ class Interrupts:
         self.request()
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
+        """The grace is over; a moment later when it ends while an event is being written and acted on."""
+        if _inside(frame, WHOLE):
+            signal.setitimer(signal.ITIMER_REAL, _PAUSE_S)
+            return
         raise KeyboardInterrupt
 
     def _leave(self) -> None:
@@ -92,3 +100,10 @@ class Interrupts:
         if sys.stderr.isatty():
             sys.stderr.write("\x1b[?25h")  # the live table hides the cursor
         os._exit(EXIT_INTERRUPTED)
+
+
+def _inside(frame: FrameType | None, module: str) -> bool:
+    """Whether a function of the module is being executed."""
+    while frame is not None and frame.f_globals.get("__name__") != module:
+        frame = frame.f_back
+    return frame is not None

@@ -12,8 +12,10 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from results.records import Sweep
+from results.text import printable
 
 ENDS = ("finished", "pruned", "failed")
 OUT = ("stopped", "queued")
@@ -128,7 +130,7 @@ class PlainView:
     def _line(self, name: str, uid: str, fields: Mapping[str, Any]) -> str:
         progress = self.progress
         head = f"[{progress.ended}/{progress.trials}] {uid} {progress.architecture(uid)} {name}"
-        return f"{head}: {outcome(name, fields)}; {duration(progress.eta_s)} left"
+        return printable(f"{head}: {outcome(name, fields)}; {duration(progress.eta_s)} left")
 
 
 class LiveView(PlainView):
@@ -164,7 +166,9 @@ class LiveView(PlainView):
         for name, row in progress.rows.items():
             running = ", ".join(f"{epoch}/{progress.epochs}" for epoch in row.epochs.values())
             scores = (score(row.liver), score(row.tumour))
-            table.add_row(name, f"{row.ended}/{row.proposed}", *scores, running or "–", str(row.failed or "–"))
+            table.add_row(
+                Text(printable(name)), f"{row.ended}/{row.proposed}", *scores, running or "–", str(row.failed or "–")
+            )
         return table
 
 
@@ -178,7 +182,7 @@ def outcome(name: str, fields: Mapping[str, Any]) -> str:
     if name == "failed":
         return f"{fields.get('kind')}, {fields.get('message')}"
     if name == "stopped":
-        return f"state saved after epoch {fields.get('epochs')}"
+        return f"stopped after epoch {fields.get('epochs')}, to be continued"
     if name == "queued":
         return f"goes to another worker ({fields.get('reason')})"
     metrics = fields.get("metrics", {})

@@ -10,7 +10,7 @@ from typing import Any
 from results.fold import fold
 from results.ledger import Ledger, read_events
 from results.ledger_line import Event
-from results.lock import SweepLock
+from results.lock import SweepLock, is_locked
 from results.records import Sweep
 from results.storage import write_atomic
 from sweeps.adjust import adjusted, experiment, taken_over
@@ -35,7 +35,7 @@ from sweeps.search.reconcile import Findings, reconcile
 from sweeps.search.replay import replay
 from sweeps.search.standing import Standing
 from sweeps.spec import Spec, spec_from_resolved, stages_of
-from sweeps.stages import build_standing, space_stage, spec_after
+from sweeps.stages import build_standing, check_grids, space_stages, spec_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,14 @@ class Resumption:
     sweep: Sweep
 
 
-Change = Callable[[Resumption], Sequence[tuple[str, Mapping[str, Any]]]]
+Events = Sequence[tuple[str, Mapping[str, Any]]]
+"""Names and facts of events that are not in the ledger yet."""
+
+Change = Callable[[Resumption], Events]
 """Events that change what is to be done (an extension, a retry), given how the sweep is found."""
 
 
-def unchanged(found: Resumption) -> Sequence[tuple[str, Mapping[str, Any]]]:
+def unchanged(found: Resumption) -> Events:
     """Go on as it is."""
     return ()
 
@@ -81,24 +84,27 @@ def resume_sweep(
         LedgerError: the ledger is damaged, or the disk refuses an event.
         UsageError: spec, program or data differ from those that began it; says in what. Nothing was changed.
     """
-    found = examine(folder, settings)
-    if found.findings.idle and not change(found):
+    if is_locked(folder.lock):
+        with SweepLock(folder.lock):  # says who drives it, before a long look at a long ledger
+            pass
+    found, _ = _planned(folder, settings, change)
+    if found.findings.idle and found.sweep.sweep.closed == "finished":
         reporter.note(f"{folder.name}: {found.findings.line()}; nothing to do")
         return Outcome(folder, failures=found.standing.counts["failed"], idle=True)
     with SweepLock(folder.lock), interruptible(reporter) as interrupts:
-        found = examine(folder, settings)
-        changes = change(found)
-        found = examine(folder, settings, changes)
+        found, changes = _planned(folder, settings, change)
         reporter.note(f"{folder.name}: {found.findings.line()}")
         if not found.findings.work:
-            return _only_adopt(found, folder, reporter)
-        check_surroundings(folder, found)
+            return _only_close(found, folder, reporter)
+        # From here on somebody may ask for a stop; what is there was meant for a driver that is no more.
+        folder.stop.unlink(missing_ok=True)
+        for text in (facts["note"] for _, facts in changes if facts.get("note")):
+            reporter.note(text)
         cohort = checked_cohort(found.spec, reporter)
         check_data(folder, found.sweep, cohort)
         with workplace(found.spec, cohort, reporter, interrupts) as place, Ledger.open(folder.ledger) as ledger:
             if settings:
                 write_atomic(folder.file("resolved.json"), as_json(_settled(folder, settings)))
-            folder.stop.unlink(missing_ok=True)
             for name, facts in changes:
                 ledger.append(name, **facts)
             ledger.append("resumed", run=found.sweep.sweep.runs + 1)
@@ -114,9 +120,24 @@ def resume_sweep(
             )
 
 
-def examine(
-    folder: SweepFolder, settings: Sequence[str] = (), changes: Sequence[tuple[str, Mapping[str, Any]]] = ()
-) -> Resumption:
+def _planned(folder: SweepFolder, settings: Sequence[str], change: Change) -> tuple[Resumption, Events]:
+    """How the sweep is found once it is changed as asked for, and the events of that. Writes nothing.
+
+    Raises:
+        UsageError: it cannot be changed so, or cannot go on with this program.
+    """
+    folder.check_links()
+    found = examine(folder, settings)
+    changes = change(found)
+    if changes:
+        found = examine(folder, settings, changes)
+        check_grids(found.spec, found.standing, sum(int(facts.get("added") or 0) for _, facts in changes))
+    if found.findings.work:
+        check_surroundings(folder, found)
+    return found, changes
+
+
+def examine(folder: SweepFolder, settings: Sequence[str] = (), changes: Events = ()) -> Resumption:
     """Read a sweep's folder and work out where it stands, as if `changes` were in the ledger. Writes nothing.
 
     Raises:
@@ -129,7 +150,7 @@ def examine(
         events.append(Event(len(events) + 1, last.time if last else "", name, facts))
     sweep = fold(events)
     begun = begun_spec(folder, events[0], settings)
-    standing = replay(events, build_standing(begun), lambda space: space_stage(begun, space))
+    standing = replay(events, build_standing(begun), space_stages(begun))
     return Resumption(folder, spec_after(begun, events), standing, reconcile(standing, folder), sweep)
 
 
@@ -203,14 +224,14 @@ class _Silent:
         """See `sweeps.search.driver.View`."""
 
 
-def _only_adopt(found: Resumption, folder: SweepFolder, reporter: Reporter) -> Outcome:
-    """All trials ended, some without the ledger: it is written down, and no Ray is needed."""
+def _only_close(found: Resumption, folder: SweepFolder, reporter: Reporter) -> Outcome:
+    """All trials ended, but the ledger knows not all of it, or does not say so: it is written down, and no Ray is needed."""
     with Ledger.open(folder.ledger) as ledger:
         ledger.append("resumed", run=found.sweep.sweep.runs + 1)
         driver = make_driver(found.spec, folder, ledger, found.standing, 1, _Silent())
         driver.take_up(found.findings.adopted)
         driver.close()
-    reporter.note("every trial had ended; its results were taken up")
+    reporter.note("every trial had ended; what was missing in the ledger is written down")
     return outcome_of(driver)
 
 
@@ -223,11 +244,20 @@ def _settled(folder: SweepFolder, settings: Sequence[str]) -> dict[str, Any]:
 def _read_resolved(folder: SweepFolder) -> dict[str, Any] | None:
     path = folder.file("resolved.json")
     try:
-        document: dict[str, Any] = json.loads(path.read_bytes())
+        document = json.loads(path.read_bytes(), parse_constant=_refuse)
+        if not isinstance(document, dict):
+            raise ValueError(f"{type(document).__name__} in place of a mapping")
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SweepError(
-            "the resolved spec cannot be read", where=str(path), got=error, next_step="delete it: the ledger has it all"
+            "the resolved spec cannot be read",
+            where=str(path),
+            got=error,
+            next_step="delete it, and say where the scans lie: --data FOLDER; the ledger has the rest",
         ) from error
     return document
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from results.ledger_line import Event
-from sweeps.errors import SweepError
+from sweeps.errors import SweepError, UsageError
 from sweeps.search.plan import Best, SearchPlan, Stage
 from sweeps.search.proposer import Proposer
 from sweeps.search.sampler import derived_seed
 from sweeps.search.standing import Standing
 from sweeps.spec import Spec, spec_from_resolved, stages_of
+from sweeps.spec.complete import complete
+from sweeps.spec.search_checks import grid_size
 from sweeps.spec.space import Space, trials_of
 
 
@@ -33,6 +35,9 @@ def total_trials(spec: Spec) -> int:
 def extended_spec(spec: Spec, space: Mapping[str, Any], file: str = "the extension") -> Spec:
     """The spec with another space in its last stage, prepared sizes added as needed.
 
+    What the new space names counts, also where `train` fixed it before. The stage's number of trials was meant for the old
+    space. It stays as far as the new one allows: a grid has as many as it has points, and every architecture gets one.
+
     Args:
         spec: as it was.
         space: `space` and `architectures`, each optional, as the spec's YAML writes them.
@@ -44,10 +49,16 @@ def extended_spec(spec: Spec, space: Mapping[str, Any], file: str = "the extensi
     plain = spec.resolved()
     part = plain["stages"][-1] if plain["stages"] else plain["search"]
     part.update({name: space[name] for name in ("space", "architectures") if name in space})
+    if stages_of(spec)[-1].sampler == "grid":
+        part["trials"] = None
+    elif isinstance(part["architectures"], Mapping):
+        part["trials"] = max(part["trials"] or 0, len(part["architectures"]))
+    if len(plain["stages"]) < 2 and isinstance(part["space"], Mapping):
+        plain["train"] = {name: value for name, value in plain["train"].items() if name not in part["space"]}
     prepared, plain["prepare"]["size"] = plain["prepare"]["size"], None
-    wider = spec_from_resolved(plain, file)
+    wider = complete(spec_from_resolved(plain, file))
     sizes = sorted({*(prepared or ()), *(wider.prepare.size or ())})
-    return spec_from_resolved({**plain, "prepare": {**plain["prepare"], "size": sizes}}, file)
+    return complete(spec_from_resolved({**plain, "prepare": {**plain["prepare"], "size": sizes}}, file))
 
 
 def spec_after(spec: Spec, events: Sequence[Event]) -> Spec:
@@ -63,9 +74,39 @@ def spec_after(spec: Spec, events: Sequence[Event]) -> Spec:
     return spec
 
 
-def space_stage(spec: Spec, space: Mapping[str, Any]) -> Stage:
-    """The last stage with another space; see `extended_spec`."""
-    return build_stages(extended_spec(spec, space))[-1]
+def space_stages(spec: Spec) -> Callable[[Mapping[str, Any]], Stage]:
+    """Makes the last stage with another space, see `extended_spec`; each call goes on from what the one before made."""
+    present = spec
+
+    def open_space(space: Mapping[str, Any]) -> Stage:
+        nonlocal present
+        present = extended_spec(present, space)
+        return build_stages(present)[-1]
+
+    return open_space
+
+
+def check_grids(spec: Spec, standing: Standing, asked: int) -> None:
+    """Refuse more trials than the grids that are still to come have points.
+
+    Args:
+        spec: with every extension.
+        standing: with every extension.
+        asked: how many trials were asked for last.
+
+    Raises:
+        UsageError: says how many there can be.
+    """
+    for index, stage in enumerate(stages_of(spec)):
+        missing = standing.missing_points(index, grid_size(spec, stage) if stage.sampler == "grid" else None)
+        if missing:
+            raise UsageError(
+                "the grid has not that many points left",
+                where=f"stage {stage.name}" if spec.stages else "--trials",
+                got=asked,
+                allowed=f"at most {max(0, asked - missing)}",
+                next_step="give a larger space: --space FILE",
+            )
 
 
 def _stage(spec: Spec, name: str, sampler: str, from_best: bool) -> Stage:

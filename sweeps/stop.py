@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from results.lock import holder, is_locked
+from results.lock import Holder, holder, is_locked
 from sweeps.errors import SweepError, UsageError
 from sweeps.folder import SweepFolder
 
@@ -29,7 +29,8 @@ def stop_sweep(
 ) -> Stopped:
     """Ask the sweep's driver to let every trial save its state and to end; waits until it has.
 
-    A driver on this machine gets SIGTERM; one elsewhere finds the file `stop` in the sweep's folder.
+    A driver on this machine gets SIGTERM; one elsewhere finds the file `stop` in the sweep's folder. Never both: a driver
+    that had seen the file would take the signal for a second one, and leave at once. Nor twice, for the same reason.
 
     Raises:
         UsageError: nobody is at work on the sweep.
@@ -40,10 +41,9 @@ def stop_sweep(
             "the sweep is not running", where=folder.name, next_step=f"go on with: liversweep resume {folder.name}"
         )
     began = clock()
-    folder.stop.touch()
     who = holder(folder.lock)
-    if who is not None and who.host == socket.gethostname():
-        _terminate(who.pid)
+    if not folder.stop.exists() and not (who is not None and _terminated(who)):
+        _ask(folder)
     while is_locked(folder.lock):
         if clock() - began > patience_s:
             raise SweepError(
@@ -51,17 +51,26 @@ def stop_sweep(
                 where=folder.name,
                 got=who,
                 allowed=f"{patience_s:g} s",
-                next_step="ask again, or end the process; nothing that is finished is lost",
+                next_step="end the process; nothing that is finished is lost",
             )
         time.sleep(_PAUSE_S)
     folder.stop.unlink(missing_ok=True)
     return Stopped(clock() - began)
 
 
-def _terminate(pid: int) -> None:
+def _terminated(who: Holder) -> bool:
+    """Whether the driver is a process here that could be told."""
+    if who.host != socket.gethostname():
+        return False
     try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return
-    except PermissionError as error:
-        raise SweepError("the driver belongs to somebody else", got=f"process {pid}") from error
+        os.kill(who.pid, signal.SIGTERM)
+    except (ProcessLookupError, PermissionError):
+        return False  # of another container, or another person: the file tells it
+    return True
+
+
+def _ask(folder: SweepFolder) -> None:
+    try:
+        folder.stop.touch()
+    except OSError as error:
+        raise SweepError("the driver cannot be told to stop", where=str(folder.stop), got=error.strerror) from error

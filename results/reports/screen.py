@@ -14,6 +14,7 @@ from results.failures import FailureGroup
 from results.reports.document import Document
 from results.reports.failure_table import NO_MESSAGE, sentence
 from results.reports.table import Table
+from results.text import printable
 
 MOST_ROWS = 20
 MOST_NAMES = 4
@@ -39,7 +40,7 @@ def renderables(
     for paragraph in document.summary:
         parts += [Text(paragraph), Text("")]
     fingerprint = document.sweep.sweep.split.fingerprint or "not recorded"
-    parts.append(Text(f"Split fingerprint {fingerprint}. {document.notice}", style="dim"))
+    parts.append(Text(printable(f"Split fingerprint {fingerprint}. {document.notice}"), style="dim"))
     return parts
 
 

@@ -18,7 +18,7 @@ from results.text import printable
 
 def summary(sweep: Sweep) -> tuple[str, ...]:
     """Sentences for readers who read nothing else, grouped into paragraphs."""
-    return tuple(paragraph for paragraph in (_progress(sweep), _winner(sweep), _caution(sweep)) if paragraph)
+    return tuple(printable(text) for text in (_progress(sweep), _winner(sweep), _caution(sweep)) if text)
 
 
 def _progress(sweep: Sweep) -> str:

@@ -32,7 +32,7 @@ class Shown:
     @property
     def title(self) -> str:
         """The head."""
-        return self.head or column(self.names[0]).head
+        return printable(self.head) or column(self.names[0]).head
 
     def text(self, row: Mapping[str, Any]) -> str:
         """One cell; a single dash when every part is missing."""

@@ -42,7 +42,8 @@ def write_reports(sweep_folder: Path, formats: Sequence[str]) -> list[Path]:
     chosen = [report_format(name) for name in dict.fromkeys(formats)]
     document = read_document(sweep_folder)
     rendered = [item for chosen_format in chosen for item in chosen_format.render(document).items()]
-    target = SweepFolder(sweep_folder).report
+    folder = SweepFolder(sweep_folder)
+    target = folder.inside(folder.report)
     try:
         target.mkdir(exist_ok=True)
         return [_write(target, name, text) for name, text in rendered]

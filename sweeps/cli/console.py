@@ -31,7 +31,7 @@ def fail(error: Exception) -> NoReturn:
         code = EXIT_FAILURE
     else:
         raise error
-    sys.stderr.write(f"error: {error}\n")
+    note(f"error: {error}")
     sys.exit(code)
 
 
@@ -41,13 +41,15 @@ def write_text(text: str) -> None:
 
 
 def write_json(document: Any) -> None:
-    """One JSON document on stdout; the caller has replaced NaN."""
-    write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+    """One JSON document on stdout, in ASCII, so that nothing in it can steer a terminal; the caller has replaced NaN."""
+    write_text(json.dumps(document, indent=2, allow_nan=False))
 
 
 def note(text: str) -> None:
-    """One line about what goes on, on stderr."""
-    sys.stderr.write(text + "\n")
+    """A line or more about what goes on, on stderr. Names from elsewhere cannot steer the terminal."""
+    from results.text import printable
+
+    sys.stderr.write("\n".join(printable(line) for line in text.split("\n")) + "\n")
     sys.stderr.flush()
 
 

@@ -89,16 +89,15 @@ def _read_space(path: Path) -> Mapping[str, Any]:
         raise SpecError([Problem(file=str(path), what="cannot be read", got=str(error.strerror))]) from None
     document = read_mapping(text, str(path))
     values = document.values
-    stray = sorted(set(values) - {"space", "architectures"})
-    if document.problems or stray or not values:
-        raise SpecError(
-            [
-                *document.problems,
-                *(
-                    Problem(file=str(path), what="unknown key", path=str(name), allowed="space | architectures")
-                    for name in stray
-                ),
-                *([] if values else [Problem(file=str(path), what="is empty", allowed="space: …, architectures: …")]),
-            ]
-        )
+    allowed = "space: …, architectures: …"
+    problems = list(document.problems)
+    for name, value in values.items():
+        if name not in ("space", "architectures"):
+            problems.append(Problem(file=str(path), what="unknown key", path=str(name), allowed=allowed))
+        elif value is None:
+            problems.append(Problem(file=str(path), what="is empty", path=str(name)))
+    if not values and not problems:
+        problems.append(Problem(file=str(path), what="is empty", allowed=allowed))
+    if problems:
+        raise SpecError(problems)
     return dict(values)

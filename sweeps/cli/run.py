@@ -16,6 +16,7 @@ from sweeps.cli.options import JsonOption, PlainOption, RootOption, SetOption, S
 if TYPE_CHECKING:
     from results.records import Sweep
     from sweeps.engine import Outcome
+    from sweeps.folder import SweepFolder
     from sweeps.search.driver import View
 
 REPORTS = ("html", "markdown", "csv", "json")
@@ -88,16 +89,34 @@ def finish(outcome: Outcome, as_json: bool) -> None:
     if outcome.disk_message:
         note(f"error: {outcome.disk_message}")
         raise typer.Exit(EXIT_FAILURE)
-    _show(outcome.folder.path, as_json, write=not outcome.idle)
+    _show(outcome.folder.path, as_json, write=not outcome.idle or _outdated(outcome.folder))
     if outcome.failures:
         note(f"{outcome.failures} trials failed; see: liversweep show {name}; try them again: liversweep retry {name}")
         raise typer.Exit(EXIT_FAILED_TRIALS)
 
 
+def _outdated(folder: SweepFolder) -> bool:
+    """Whether a driver died between the end of the sweep and the last report."""
+    last = folder.report / "report.json"
+    return not last.exists() or last.stat().st_mtime_ns < folder.ledger.stat().st_mtime_ns
+
+
 def _show(path: Path, as_json: bool, *, write: bool) -> None:
-    """The reports on disk, then the ranked tables (or the JSON report) on stdout."""
+    """The reports on disk, then the ranked tables (or the JSON report) on stdout: these also when the disk takes no report.
+
+    Raises:
+        ResultsError: the reports could not be written.
+    """
+    from results.errors import ResultsError
     from results.reports.write import read_document, write_reports
 
-    for report in write_reports(path, REPORTS) if write else ():
-        note(f"wrote {report}")
+    refusal: ResultsError | None = None
+    try:
+        for report in write_reports(path, REPORTS) if write else ():
+            note(f"wrote {report}")
+    except ResultsError as error:
+        refusal = error
     print_document(read_document(path), as_json)
+    if refusal is not None:
+        note(f"the results are safe in the ledger; write the report later with: liversweep report {path.name}")
+        raise refusal

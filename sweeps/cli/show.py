@@ -110,6 +110,9 @@ def _show_trial(folder: Any, uid: str) -> None:
 
 def _listing(found: Any) -> Any:
     from rich.table import Table
+    from rich.text import Text
+
+    from results.text import printable
 
     table = Table()
     for heading in ("sweep", "state", "trials", "failed", "best", "architecture", "trial", "started"):
@@ -117,13 +120,6 @@ def _listing(found: Any) -> Any:
     for item in found:
         best = f"{item.objective} {item.best:.3f}" if item.best_trial else "–"
         counts = (item.progress, str(item.failed or "–"))
-        table.add_row(
-            item.name,
-            item.problem or item.state,
-            *counts,
-            best,
-            item.best_architecture,
-            item.best_trial,
-            item.started[:16],
-        )
+        cells = (item.name, item.problem or item.state, *counts, best, item.best_architecture, item.best_trial)
+        table.add_row(*(Text(printable(cell)) for cell in (*cells, item.started[:16])))
     return table

@@ -18,7 +18,15 @@ class InvalidReport(SweepError):
 
 def disk_full(error: BaseException) -> bool:
     """Whether a full disk, quota or file size limit is at the bottom of an error."""
-    return any(isinstance(item, OSError) and item.errno in _DISK_FULL for item in _chain(error))
+    return _refusal(error) is not None
+
+
+def disk_message(error: BaseException) -> str:
+    """What the system said when the disk was full, and of which file; the error's own text when it did not."""
+    full = _refusal(error)
+    if full is None:
+        return " ".join(str(error).split())
+    return f"{full.strerror}: {full.filename}" if full.filename else str(full.strerror)
 
 
 def failure_kind(error: BaseException) -> str:
@@ -59,6 +67,10 @@ def _out_of_memory(error: BaseException) -> bool:
     """Backends are told by the name of the error's class, so that none of them has to be imported."""
     names = {kind.__name__ for kind in type(error).__mro__}
     return not names.isdisjoint(_OUT_OF_MEMORY) or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def _refusal(error: BaseException) -> OSError | None:
+    return next((item for item in _chain(error) if isinstance(item, OSError) and item.errno in _DISK_FULL), None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -21,7 +21,7 @@ from liverseg.errors import DeadlineError
 from sweeps import trial_files
 from sweeps.errors import SweepError
 from sweeps.executor.artefacts import Artefacts
-from sweeps.executor.failure import disk_full, failure_kind, failure_message
+from sweeps.executor.failure import disk_full, disk_message, failure_kind, failure_message
 from sweeps.executor.guard import Guard, Limits, Stand, deadline_message
 from sweeps.executor.memory import return_free_memory
 from sweeps.executor.pulse import Pulse, StopRequested
@@ -188,6 +188,7 @@ class TrialSession:
             SweepError: the trial failed.
         """
         kind, message = failure_kind(error), failure_message(error, self._conditions)
+        full: BaseException = error
         try:
             if not disk_full(error):
                 self._log.error("".join(traceback.format_exception(error)))
@@ -195,11 +196,11 @@ class TrialSession:
                 trial_files.write_failure(self.folder, kind, message, epochs=self._epochs, seconds=seconds)
                 # Its traceback is in the log; what it refers to may not survive the way to the driver.
                 raise SweepError(message) from None
-        except OSError as full:
-            if not disk_full(full):
+        except OSError as other:
+            if not disk_full(other):
                 raise
-            message = failure_message(full, self._conditions)
-        return {"disk_full": True, "done": True, "epoch": self._epochs, "last": False, "message": message}
+            full = other
+        return {"disk_full": True, "done": True, "epoch": self._epochs, "last": False, "message": disk_message(full)}
 
     @property
     def _epochs(self) -> int:

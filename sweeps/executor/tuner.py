@@ -21,10 +21,10 @@ from ray.tune.search import Searcher
 from cluster.config import Slots
 from results.errors import ResultsError
 from sweeps.errors import SweepError
-from sweeps.executor.death import cause_of_death
+from sweeps.executor.death import UNREACHED, Losses, cause_of_death, seconds_in_attempt, signed_worker
 from sweeps.executor.setting import TrialSetting
 from sweeps.executor.trial import Trial
-from sweeps.executor.watch import Watch
+from sweeps.executor.watch import Watch, kill_worker
 from sweeps.search.driver import DONE, WAIT, Driver
 
 TUNE_SETTINGS = {
@@ -102,6 +102,7 @@ class DriverScheduler(_Adapter, FIFOScheduler):
     def __init__(self, driver: Driver, searcher: DriverSearcher, failing: _Failing) -> None:
         super().__init__()
         self._driver, self._searcher, self._failing = driver, searcher, failing
+        self._losses = Losses()
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
         """Continue or stop."""
@@ -124,8 +125,16 @@ class DriverScheduler(_Adapter, FIFOScheduler):
         """The worker died or raised."""
         uid = self._searcher.uids[trial.trial_id]
         with self._failing.guarded():
-            death = cause_of_death(self._driver.folder.trial(uid), self._driver.launch(uid).attempt, trial.error_file)
-            self._driver.ended(uid, error=death.message, kind=death.kind, blameless=death.blameless)
+            folder, attempt = self._driver.folder.trial(uid), self._driver.launch(uid).attempt
+            death = cause_of_death(folder, attempt, trial.error_file)
+            if death.disk:
+                self._driver.paused(uid, {"disk_full": True, "message": death.disk})
+                return
+            worker, seconds = signed_worker(folder, attempt), seconds_in_attempt(folder, attempt)
+            if death.blameless == UNREACHED and worker is not None:
+                kill_worker(worker)  # it may be alive, and two must not write into one folder
+            death = self._losses.judge(uid, death, self._driver.standing.open[uid].epochs)
+            self._driver.ended(uid, error=death.message, kind=death.kind, blameless=death.blameless, seconds=seconds)
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         """The trial was dropped before it started."""
@@ -165,10 +174,12 @@ def run_trials(
     Raises:
         KeyboardInterrupt: a signal.
         LedgerError, SweepError, OSError: what kept the driver from going on.
+        Exception: what kept Tune from going on.
     """
     # Without this Tune starts one worker after another.
     os.environ.update({**TUNE_SETTINGS, "TUNE_MAX_PENDING_TRIALS_PG": str(slots.count)})
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    _keep_stdout_clean()
     failing = _Failing()
 
     def look() -> None:
@@ -177,13 +188,46 @@ def run_trials(
             ask_to_stop()
 
     try:
-        _tuner(driver, setting, slots, failing, look).fit()
-    except KeyboardInterrupt:
-        if failing.error is not None:
-            raise failing.error from None
+        with _any_error_ends_one_worker():
+            _tuner(driver, setting, slots, failing, look).fit()
+    except (KeyboardInterrupt, Exception) as error:
+        # Tune may have stumbled again on its way out; what stopped the driver came first.
+        if failing.error is not None and failing.error is not error:
+            raise failing.error from failing.error.__cause__
         raise
     if failing.error is not None:
         raise failing.error
+
+
+@contextmanager
+def _any_error_ends_one_worker() -> Iterator[None]:
+    """Within the block every error of Ray about a trial's call is that trial's business.
+
+    Tune 2.60 ends the whole run when it gets one that it does not expect: the memory monitor's, for one.
+    """
+    from ray.air.execution._internal import actor_manager
+    from ray.exceptions import RayActorError, RayError, RayTaskError
+
+    manager: Any = actor_manager.RayActorManager
+    theirs = manager._actor_task_failed
+
+    def failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
+        if isinstance(exception, RayError) and not isinstance(exception, (RayActorError, RayTaskError)):
+            exception = RayActorError(error_msg=str(exception))
+        theirs(self, tracked_actor_task, exception)
+
+    manager._actor_task_failed = failed
+    try:
+        yield
+    finally:
+        manager._actor_task_failed = theirs
+
+
+def _keep_stdout_clean() -> None:
+    """Ray tells of every worker that dies on stdout, in a paragraph, whatever `log_to_driver` says. The ledger has it all."""
+    from ray._private import worker
+
+    worker.print_to_stdstream = lambda data, ignore_prefix: None
 
 
 def _tuner(

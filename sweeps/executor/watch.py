@@ -1,7 +1,8 @@
 """The driver's eye on workers that can no longer speak for themselves: frozen, swapped out, stuck inside a system call.
 
 A worker ends its own trial when it runs late or stands still (see `guard`). This is for the worker that cannot even do
-that. It is told by its heartbeat file, and ended by its pid on the machine where it runs.
+that. It is told by its heartbeat file, and ended by its pid, on the machine where it runs and by that machine: if that one
+does not answer, then the trial does not hang, its machine is lost, and Ray will say so.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,36 @@ MARGIN_S = 2.5
 """What a worker gets on top of its own limits before the driver steps in."""
 PAUSE_S = 0.5
 
-Kill = Callable[[dict[str, Any]], None]
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """That a worker is to be ended.
+
+    Attributes:
+        trial: the trial's folder.
+        worker: what the worker wrote of itself.
+        reason: one line for `failed.json`.
+        seconds: how long the attempt has lasted.
+    """
+
+    trial: Path
+    worker: dict[str, Any]
+    reason: str
+    seconds: float
+
+    def carry_out(self) -> None:
+        """Say why and end the process, on its own machine. Nothing when another attempt has begun since.
+
+        A trial that has written its final record stays finished: only its process did not find its end.
+        """
+        if trial_files.read_record(self.trial, trial_files.WORKER) != self.worker:
+            return
+        if not any((self.trial / name).exists() for name in (trial_files.FINAL, trial_files.FAILED)):
+            trial_files.write_failure(self.trial, "timeout", self.reason, epochs=0, seconds=self.seconds)
+        kill(int(self.worker["pid"]))
+
+
+End = Callable[[Sentence], None]
 
 
 @dataclass(slots=True)
@@ -39,7 +71,7 @@ class Watch:
         trials: folder of the trials.
         deadline_s: a trial's time in one attempt; None for no limit.
         stall_s: time without a heartbeat; None for no limit.
-        kill: ends the process that a `worker.json` describes.
+        end: has a sentence carried out; once more after the same time when nothing came of it.
         clock: seconds that only go forward.
     """
 
@@ -49,11 +81,11 @@ class Watch:
         deadline_s: float | None,
         stall_s: float | None,
         *,
-        kill: Kill | None = None,
+        end: End | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._trials, self._deadline, self._stall = trials, deadline_s, stall_s
-        self._kill, self._clock = kill or kill_worker, clock
+        self._end, self._clock = end or end_worker, clock
         self._seen: dict[str, _Seen] = {}
         self._looked = -1e9
 
@@ -75,12 +107,12 @@ class Watch:
         if worker is None or worker.get("attempt") != attempt:
             return False
         seen = self._observe(uid, folder, attempt, now)
-        reason = self._reason(now - seen.began, now - seen.moved)
-        if reason is None or trial_files.read_record(folder, trial_files.FINAL) is not None:
+        # One that is done needs no more than the time to say so.
+        since = seen.moved if (folder / trial_files.FINAL).exists() else seen.began
+        reason = self._reason(now - since, now - seen.moved)
+        if reason is None:
             return False
-        if trial_files.read_record(folder, trial_files.FAILED) is None:
-            trial_files.write_failure(folder, "timeout", reason, epochs=0, seconds=now - seen.began)
-        self._kill(worker)
+        self._end(Sentence(folder, worker, reason, now - seen.began))
         self._seen.pop(uid)
         return True
 
@@ -114,21 +146,47 @@ def _beat(folder: Path) -> int:
         return 0
 
 
+def end_worker(sentence: Sentence) -> None:
+    """Have a sentence carried out; does not wait for it."""
+    if _is_here(sentence.worker):
+        sentence.carry_out()
+    else:
+        _there(sentence.worker, sentence.carry_out)
+
+
 def kill_worker(worker: dict[str, Any]) -> None:
-    """SIGKILL the process that a `worker.json` describes, wherever it runs."""
-    pid, node = int(worker["pid"]), worker.get("node_id")
-    if worker.get("host") == socket.gethostname():
-        _kill(pid)
-    elif node:
-        import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        there = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-        ray.remote(num_cpus=0)(_kill).options(scheduling_strategy=there).remote(pid)
+    """SIGKILL the process that a `worker.json` describes, wherever it runs; does not wait for it."""
+    pid = int(worker["pid"])
+    if _is_here(worker):
+        kill(pid)
+    else:
+        _there(worker, partial(kill, pid))
 
 
-def _kill(pid: int) -> None:
-    try:
+def kill(pid: int) -> None:
+    """SIGKILL a process of this machine, if there is one."""
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+
+
+def _is_here(worker: dict[str, Any]) -> bool:
+    """Ray's name of a machine is its own; two may well have the same host name."""
+    import ray
+
+    name = worker.get("node_id")
+    if name and ray.is_initialized():
+        return bool(name == ray.get_runtime_context().get_node_id())
+    return bool(worker.get("host") == socket.gethostname())
+
+
+def _there(worker: dict[str, Any], deed: Callable[[], None]) -> None:
+    """A task on the worker's machine, or nowhere."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    there = NodeAffinitySchedulingStrategy(node_id=worker["node_id"], soft=False)
+    ray.remote(num_cpus=0, max_retries=0)(_do).options(scheduling_strategy=there).remote(deed)
+
+
+def _do(deed: Callable[[], None]) -> None:
+    deed()

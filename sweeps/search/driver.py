@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from results.ledger import Ledger
 from results.records import Checkpoint
 from sweeps import trial_files
+from sweeps.disk import full_text
 from sweeps.folder import SweepFolder
 from sweeps.search.plan import Proposal
 from sweeps.search.reconcile import Adoption
@@ -156,11 +157,13 @@ class Driver:
     def paused(self, uid: str, result: Mapping[str, Any]) -> None:
         """The trial has saved its state and let go of its worker, because all were asked to stop or the disk is full."""
         if result.get("disk_full"):
-            self.disk_message = str(result.get("message") or "the disk is full")
+            self.disk_message = full_text(self.folder.path, str(result.get("message")))
         self._checkpoint(uid, result)
         self._park(uid)
 
-    def ended(self, uid: str, error: str | None = None, *, kind: str = "crash", blameless: str = "") -> None:
+    def ended(
+        self, uid: str, error: str | None = None, *, kind: str = "crash", blameless: str = "", seconds: float = 0.0
+    ) -> None:
         """The trial's worker has let go of it: finished, stopped early, interrupted, or died.
 
         Args:
@@ -168,6 +171,7 @@ class Driver:
             error: why the worker died, when it did.
             kind: kind of failure when the trial itself left no word.
             blameless: why the trial goes to another worker rather than having failed (its machine was lost).
+            seconds: how long the worker had it, when the trial itself left no word.
         """
         if uid not in self._launches:
             return
@@ -181,7 +185,7 @@ class Driver:
         elif failed is None and blameless:
             self._requeue(uid, blameless)
         elif failed is not None or error is not None:
-            self.failed(uid, failed or {"kind": kind, "message": error})
+            self.failed(uid, failed or {"kind": kind, "message": error, "seconds": round(seconds, 3)})
         elif trial.stop_early and latest is not None:
             self.scored(uid, "pruned", {**latest, "stop_reason": f"pruned after epoch {trial.epochs}"})
         elif self.stopping:
@@ -254,7 +258,9 @@ class Driver:
 
     def _requeue(self, uid: str, reason: str) -> None:
         self._launches.pop(uid)
-        self.ledger.append("queued", uid=uid, reason=reason)
+        # One that no worker has begun is in the ledger's queue still.
+        if self.standing.open[uid].running:
+            self.ledger.append("queued", uid=uid, reason=reason)
         self.standing.requeue(uid)
         self.view.event("queued", uid, {"reason": reason})
 

@@ -88,8 +88,9 @@ class Proposer:
         fits = self._fits(architecture, parameters)
         key = JOINT if JOINT in self._studies else architecture
         if architecture in self._queues:
-            points = self._queues[architecture]
-            self._queues[architecture] = [point for point in points if point != dict(parameters)]
+            dimensions = {item.name: item for item in self.space.dimensions(architecture)}
+            values = {name: _value(parameters, item) for name, item in dimensions.items()} if fits else dict(parameters)
+            self._queues[architecture] = [point for point in self._queues[architecture] if point != values]
         if not again and architecture in self._proposed:
             self._proposed[architecture] += 1
         self._open[uid] = _Open(key, architecture, self._adopted(key, architecture, parameters) if fits else None)

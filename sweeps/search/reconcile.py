@@ -123,6 +123,7 @@ def _should_have_ended(
     if not trial.stop_early or trial.again:
         return None
     latest = trial_files.read_record(folder.trial(uid), trial_files.LATEST)
-    if latest is None or latest.get("epochs") != trial.epochs:
+    # After its last epoch a trial is finished, whatever the pruner says.
+    if latest is None or latest.get("epochs") != trial.epochs or latest.get("stop_reason"):
         return None
     return Adoption(uid, "pruned", {**latest, "stop_reason": f"pruned after epoch {trial.epochs}"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from results.records import Objective
 from sweeps.search.plan import Best, Known, Proposal, Stage, trial_uid
@@ -96,10 +96,18 @@ class Standing:
         """The present stage."""
         return self.stages[self._stage]
 
-    @property
-    def points_left(self) -> int | None:
-        """Points that the last stage's grid has left; None without a grid, or before it has come to that stage."""
-        return self.proposer.points_left if self._stage == len(self.stages) - 1 else None
+    def missing_points(self, index: int, size: int | None) -> int:
+        """How many trials of a stage its grid has no point for; 0 for a stage that is over, or without a grid.
+
+        Args:
+            index: of the stage.
+            size: points of its grid if no trial had used one up; None without a grid.
+        """
+        if size is None or index < self._stage:
+            return 0
+        if index > self._stage:
+            return max(0, self.stages[index].trials - size)
+        return max(0, self._left - (self.proposer.points_left or 0)) if self._left else 0
 
     @property
     def counts(self) -> Counter[str]:
@@ -215,7 +223,9 @@ class Standing:
 
     def learn(self, known: Iterable[Known]) -> int:
         """Tell the first stage's sampler of trials of other sweeps; how many lie in its space."""
-        return sum(self.proposer.learn(item) for item in known)
+        here = [replace(item, stage=self.stage.name) for item in known]
+        self._known += here
+        return sum(self.proposer.learn(item) for item in here)
 
     def proposal(self, uid: str) -> Proposal:
         """The proposal of any trial of the sweep."""
@@ -251,13 +261,15 @@ class Standing:
         for known in self._known:
             if known.stage == stage.name:
                 proposer.learn(known)
+        # One that failed may be tried again: then it is the new way of proposing that is to hear of it.
+        here = {uid: proposer for uid in self._proposers if self._proposals[uid].stage == stage.name}
+        self._proposers.update(here)
         for uid, trial in self.open.items():
             if uid in self._proposers:
                 proposal = trial.proposal
                 proposer.adopt(uid, proposal.architecture, proposal.parameters, again=True)
                 for epoch, value in enumerate(trial.reports, start=1):
                     proposer.report(uid, epoch, value)
-                self._proposers[uid] = proposer
 
     def _consider(self, proposal: Proposal, value: float) -> None:
         gain = self.objectives[0].gain

@@ -13,9 +13,12 @@ from sweeps.spec.faults import Path, show
 
 MAX_VALUES = 20_000
 MAX_DEPTH = 20
+MAX_DIGITS = 100
 TAG = "tag:yaml.org,2002:"
 
+_HALF = re.compile("[\ud800-\udfff]")
 _WORDS = {"true": True, "false": False}
+_HALF_CHARACTER = "half a character, which no text can hold"
 _UNREAD: Any = object()
 
 
@@ -67,6 +70,9 @@ class ValueBuilder:
             if key is None:
                 self.problems.append(self._problem(key_node, path, "a key must be one word", got="a list or mapping"))
                 continue
+            if _HALF.search(key):
+                self.problems.append(self._problem(key_node, path, _HALF_CHARACTER, got=show(key)))
+                continue
             here = (*path, key)
             if key in values:
                 first = self.keys[here].line
@@ -83,11 +89,17 @@ class ValueBuilder:
 
     def _scalar(self, node: ScalarNode, path: Path) -> Any:
         kind = _tag(node).removeprefix(TAG)
+        if _HALF.search(node.value):
+            self.problems.append(self._problem(node, path, _HALF_CHARACTER, got=show(node.value)))
+            self.unread.add(path)
+            return _UNREAD
         try:
             if kind == "null":
                 return None
             if kind == "bool":
                 return _WORDS[node.value.lower()]
+            if kind == "int" and len(node.value) > MAX_DIGITS:
+                raise ValueError(f"more than {MAX_DIGITS} digits")  # no float and no message could hold it
             if kind == "int":
                 return int(node.value.replace("_", ""), 10 if node.value.lstrip("+-").isdigit() else 0)
             if kind == "float":

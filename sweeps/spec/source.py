@@ -26,8 +26,9 @@ from sweeps.errors import Problem, SpecError
 from sweeps.spec.faults import Path, show
 from sweeps.spec.nodes import MAX_DEPTH, MAX_VALUES, TAG, Position, ValueBuilder
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 18
 MAX_ALIASES = 100
+MAX_WORD = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ def _compose(text: str, file: str) -> Node | None:
 
 def _check_caps(text: str, file: str) -> None:
     """Walk the parser's events, which cost little and expand nothing."""
+    _check_words(text, file)
     depth = aliases = 0
     for count, event in enumerate(YAML(typ="safe", pure=True).parse(text)):
         depth += isinstance(event, (MappingStartEvent, SequenceStartEvent)) - isinstance(
@@ -180,6 +182,15 @@ def _check_caps(text: str, file: str) -> None:
             what, allowed = "unsupported version of YAML", "%YAML 1.2, or no such line"
         if what is not None:
             raise SpecError([Problem(file=file, line=event.start_mark.line + 1, what=what, allowed=allowed)])
+
+
+def _check_words(text: str, file: str) -> None:
+    """Refuse giant tags, anchors and aliases before the scanner sees them: its work grows with the square of their length."""
+    for word in text.split():
+        if len(word) > MAX_WORD and any(mark in word for mark in "!&*"):
+            line = text.count("\n", 0, text.index(word)) + 1
+            what = "a tag, anchor or alias is too long"
+            raise SpecError([Problem(file=file, line=line, what=what, allowed=f"{MAX_WORD} characters")])
 
 
 def _syntax_problem(error: MarkedYAMLError, file: str) -> Problem:

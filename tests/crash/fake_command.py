@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import sweeps.engine
+import sweeps.fork
 import sweeps.resume
 import sweeps.run
 from cluster.config import LocalConfig
@@ -62,10 +63,11 @@ def fake_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
 
 def install() -> None:
     """Put the fakes in place of scans, preparation and training."""
-    for module in (sweeps.run, sweeps.resume):
+    for module in (sweeps.run, sweeps.resume, sweeps.fork):
         module.checked_cohort = no_scans  # type: ignore[attr-defined]
         module.workplace = workplace  # type: ignore[attr-defined]
-    sweeps.run.baseline = lambda place: {}  # type: ignore[attr-defined]
+    for module in (sweeps.run, sweeps.fork):
+        module.baseline = lambda place: {}  # type: ignore[attr-defined]
     sweeps.engine.trial_setting = fake_setting  # type: ignore[assignment]
 
 
