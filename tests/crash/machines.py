@@ -19,13 +19,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tests.crash.processes import ROOT, eventually
+from tests.crash.processes import ROOT, Found, eventually
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
@@ -71,10 +71,16 @@ class Machines:
 
     def answer(self) -> Any:
         """The answer to what was asked last."""
-        eventually(lambda: len(self._lines()) >= self._asked or self._process.poll() is not None)
-        lines = self._lines()
-        assert len(lines) == self._asked, self._errors.read_text()
-        return json.loads(lines[-1])
+        return json.loads(self.until(lambda: self._lines()[self._asked - 1 :])[-1])
+
+    def until(self, look: Callable[[], Found | None], deadline_s: float = 120.0) -> Found:
+        """The first thing that `look` finds; fails when the deadline passes or the other process has died."""
+
+        def looking() -> Found | None:
+            assert self._process.poll() is None, self._errors.read_text()
+            return look()
+
+        return eventually(looking, deadline_s)
 
     def ask(self, do: str, **values: Any) -> Any:
         self.begin(do, **values)

@@ -19,7 +19,7 @@ from results.records import Sweep
 from sweeps import trial_files
 from sweeps.executor.death import DIED, MEMORY, NODE_LOST, UNREACHED
 from tests.crash.machines import Machines, lose, processes_of, send
-from tests.crash.processes import events_of, eventually, no_process_left, sweep_of
+from tests.crash.processes import events_of, no_process_left, sweep_of
 from tests.sweeps.executor.attempts import attempt, payload
 
 pytestmark = [pytest.mark.crash, pytest.mark.ray]
@@ -89,13 +89,13 @@ def undisturbed(folder: Path, suggested: Event) -> float:
 def test_r11_every_trial_finishes_though_two_of_three_machines_are_lost(machines: Machines) -> None:
     folder, places = machines.folder, machines.up(3)
     machines.begin("sweep", name="lost", trials=8, epochs=EPOCHS, slots=3)
-    eventually(lambda: len(named(folder, "lost", "suggested")) == 3)
+    machines.until(lambda: len(named(folder, "lost", "suggested")) == 3)
     lose(places.popitem()[1])
     assert not named(folder, "lost", "started"), "the machine was to be lost while its trial waits for a worker"
-    uid = eventually(lambda: busy_trial(folder, "lost"))
+    uid = machines.until(lambda: busy_trial(folder, "lost"))
     lose(places.pop(worker_of(folder, "lost", uid)["node_id"]))
     # Ray itself would take 15 s to notice, and the trial cannot wait for that.
-    eventually(lambda: named(folder, "lost", "queued"), deadline_s=10)
+    machines.until(lambda: named(folder, "lost", "queued"), deadline_s=10)
     # One machine is left, and three slots.
     assert len(places) == 1
     assert machines.answer() == "closed"
@@ -106,7 +106,7 @@ def test_r11_every_trial_finishes_though_two_of_three_machines_are_lost(machines
 def test_r11_a_worker_that_is_killed_alone_is_no_lost_machine(machines: Machines) -> None:
     folder, places = machines.folder, machines.up(2)
     machines.begin("sweep", name="killed", trials=3, epochs=EPOCHS, slots=2)
-    uid = eventually(lambda: busy_trial(folder, "killed"))
+    uid = machines.until(lambda: busy_trial(folder, "killed"))
     worker = worker_of(folder, "killed", uid)
     os.kill(worker["pid"], signal.SIGKILL)
     assert machines.answer() == "closed"
@@ -120,12 +120,12 @@ def test_r11_a_worker_that_is_killed_alone_is_no_lost_machine(machines: Machines
 def test_r11_a_machine_too_busy_to_tell_of_a_dead_worker_costs_no_trial(machines: Machines) -> None:
     folder, places = machines.folder, machines.up(2)
     machines.begin("sweep", name="busy", trials=3, epochs=EPOCHS, slots=2)
-    uid = eventually(lambda: busy_trial(folder, "busy"))
+    uid = machines.until(lambda: busy_trial(folder, "busy"))
     worker = worker_of(folder, "busy", uid)
     raylet = psutil.Process(places[worker["node_id"]])
     raylet.suspend()
     os.kill(worker["pid"], signal.SIGKILL)
-    eventually(lambda: named(folder, "busy", "queued"), deadline_s=10)
+    machines.until(lambda: named(folder, "busy", "queued"), deadline_s=10)
     raylet.resume()
     assert machines.answer() == "closed"
     check_continued(folder, "busy", uid, UNREACHED)
@@ -136,11 +136,11 @@ def test_r11_a_silent_machine_is_lost_and_its_trial_has_not_hung(machines: Machi
     """Nothing answers, as when a cable is cut: the limit on stalls passes, but it is not the trial that stalls."""
     folder, places = machines.folder, machines.up(2)
     machines.begin("sweep", name="silent", trials=3, epochs=EPOCHS, slots=2, stall_s=2.0)
-    uid = eventually(lambda: busy_trial(folder, "silent"))
+    uid = machines.until(lambda: busy_trial(folder, "silent"))
     silent = processes_of(places[worker_of(folder, "silent", uid)["node_id"]])
     send(silent, signal.SIGSTOP)
     try:
-        eventually(lambda: named(folder, "silent", "queued"), deadline_s=60)
+        machines.until(lambda: named(folder, "silent", "queued"), deadline_s=60)
     finally:
         send(silent, signal.SIGKILL)
     assert machines.answer() == "closed"

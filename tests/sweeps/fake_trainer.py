@@ -12,6 +12,7 @@ What may be set:
 - parameter `weight_decay`: the fault, by the code of `fault_code(name)`; 0 is none.
 - parameter `augment_rotate_deg`: the epoch in whose second batch the fault strikes (default 0: at once in epoch 1).
 - environment `FAKE_ONCE`: an existing folder; each configuration's fault then strikes only the first time.
+- environment `FAKE_LOG`: a file that gets a line for every epoch that was trained to its end.
 - environment `FAKE_ALLOCATE_MB`: how much the fault `memory` takes at most (default 400).
 """
 
@@ -188,6 +189,9 @@ class FakeRun:
         if improves(score, self.best.record.val_dice if self.best else None):
             self.best = self._best(record)
         self.history, self._part = (*self.history, record), EpochPart()
+        if path := os.environ.get("FAKE_LOG"):
+            with Path(path).open("a") as log:
+                log.write(f"{self.config.architecture} {self.config.get('learning_rate')} {epoch}\n")
         return record
 
     def _metrics(self, epoch: int) -> dict[str, Any]:
