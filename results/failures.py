@@ -88,7 +88,8 @@ def _oom(sweep: Sweep, trials: Sequence[TrialRecord], peers: Sequence[TrialRecor
     text = "Lower batch_size or size"
     conditions = _conditions(trials)
     if conditions:
-        text = f"Out of memory at {conditions}: lower either"
+        both = all(name in trials[0].parameters for name in _SIZES)
+        text = f"Out of memory at {conditions}: lower {'either' if both else 'batch_size or size'}"
     largest = max(peers, key=_load, default=None)
     if largest is not None and math.isfinite(_load(largest)):
         text += f" (the largest that finished: {_condition(largest)})"

@@ -202,8 +202,9 @@ def _account(figures: Counter[str], whole: Path, cut: Path, slots: int, finals: 
     figures["finished_run_again"] += _started_after_their_end(cut)
     if slots == 1:
         figures["compared_with_uncut"] += 1
-        if ends(whole) != ends(cut):
-            figures["different_from_uncut"] += 1
+        different = ends(whole) != ends(cut)
+        figures["different_from_uncut"] += different
+        if different:
             sys.stderr.write(f"{cut}\n{ends(whole)}\n{ends(cut)}\n")
     epochs = Counter(cut.with_suffix(".log").read_text().splitlines())
     figures["epochs"] += len(epochs)
