@@ -154,14 +154,15 @@ def overall_verdict(comparison: Comparison, leader: str = "") -> tuple[str, ...]
 
     Args:
         comparison: of at least two models, else there is nothing to say.
-        leader: the model to speak of; empty for the first of the ranking over all labels.
+        leader: the model to speak of; empty for the first of the ranking over all labels, or the first of all where
+            no patient was scored by every model.
     """
     scores, ranking = comparison.scores, comparison.ranking
     if len(scores.models) < 2 or ranking is None:
         return ()
-    name = leader or ranking.leader
-    if not name:
+    if not any(pair.n for pair in comparison.pairs):
         return ("The models have no patient in common, so nothing can be compared.",)
+    name = leader or ranking.leader or scores.models[0]
     sentences = [_lead(comparison, name), *(_standing(comparison, name, label) for label in scores.labels)]
     tested = [pair for pair in comparison.pairs if not math.isnan(pair.p_holm)]
     if tested and all(pair.outcome in ("not told apart", "mixed", "within seeds") for pair in tested):
@@ -174,8 +175,8 @@ def _lead(comparison: Comparison, name: str) -> str:
     ranking = comparison.ranking
     if ranking is None or math.isnan(ranking.first(name)):
         return ""
-    share = f"{printable(name)} ranks first in {_percent(ranking.first(name))} of {comparison.resamples} resamples of"
-    text = f"{share} {_patients(len(comparison.scores.patients), '')}"
+    text = f"{printable(name)} ranks first in {_percent(ranking.first(name))} of resamples of "
+    text += _patients(len(comparison.scores.patients), "")
     others = [(ranking.first(model), model) for model in ranking.models if model != name]
     chance, rival = max(others, key=lambda other: other[0])
     return f"{text}, {printable(rival)} in {_percent(chance)}."
