@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 
 from results.metrics import metric
-from results.ranking import best_by_architecture, rank_trials
+from results.ranking import best_by_architecture, best_trials, rank_trials
 from results.records import State, Sweep, TrialRecord
 from results.reports.history import counted, history_sentence
 from results.statistics import (
@@ -145,7 +145,9 @@ def _caution(sweep: Sweep, optimism: Optimism | None) -> str:
         return ""
     text = "This is a validation score."
     if finished > 1 and optimism is not None:
-        text = f"These are validation scores. {optimism_verdict(optimism)}"
+        ranked = len(best_trials(sweep))
+        what = "trials" if optimism.models == ranked else "settings"
+        text = f"These are validation scores. {optimism_verdict(optimism, what)}"
     elif finished > 1:
         text = f"These are validation scores, and the best of {finished} is optimistic: it was chosen on the patients "
         text += "that scored it."

@@ -12,6 +12,9 @@ from results.statistics.resampling import RESAMPLES, Floats, interval, resample_
 from results.statistics.scores import Scores
 from results.statistics.summary import FEWEST, Summary, summarise
 
+MOST_MEANS = 1_000_000
+"""Means that are held at a time: a sweep may have ten thousand trials."""
+
 
 @dataclass(frozen=True, slots=True)
 class Optimism:
@@ -81,7 +84,8 @@ def selection_optimism(
     full = _means(np.ones((1, patients)), values)[0]
     if np.isnan(full).all():
         return None
-    chosen = _best(_means(drawn, values))
+    parts = np.array_split(drawn, max(1, drawn.shape[0] * len(scores.models) // MOST_MEANS))
+    chosen = np.concatenate([_best(_means(part, values)) for part in parts])
     outside = np.mean([_means_of(drawn == 0, rows[chosen]) for rows in values], axis=0)
     used = outside[~np.isnan(outside)]
     best = int(_best(full[None])[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from results.statistics import Scores, held_out, selection_optimism
+from results.statistics import Scores, held_out, selection, selection_optimism
 from tests.results.statistics.simulated import scores_of, simulate
 
 
@@ -53,6 +53,13 @@ def test_the_corrected_score_is_the_mean_over_patients_left_out() -> None:
     assert found is not None
     assert found.corrected == pytest.approx(np.mean(left_out))
     assert found.used == len(left_out)
+
+
+def test_many_trials_are_taken_in_parts_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = simulate(np.random.default_rng(6), models=5, patients=12)
+    whole = selection_optimism(scores, count=200)
+    monkeypatch.setattr(selection, "MOST_MEANS", 70)
+    assert selection_optimism(scores, count=200) == whole
 
 
 def test_it_is_selected_on_the_labels_that_are_asked_for() -> None:
