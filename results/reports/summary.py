@@ -37,7 +37,7 @@ def summary(sweep: Sweep, comparison: Comparison, optimism: Optimism | None = No
         _standing_among(sweep, comparison),
         _caution(sweep, optimism),
     )
-    return tuple(paragraph for paragraph in paragraphs if paragraph)
+    return tuple(printable(paragraph) for paragraph in paragraphs if paragraph)
 
 
 def sweep_optimism(sweep: Sweep) -> Optimism | None:
