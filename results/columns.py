@@ -71,7 +71,17 @@ _COLUMNS = {
         Column("best_trial", "best trial"),
         Column("peak_memory_mb", "peak memory", 0, "MB"),
         Column("inference_ms_per_slice", "inference", 1, "ms/slice"),
-        *(Column(name, name, 3) for name in ("mean", "sd", "median", "q1", "q3", "ci_low", "ci_high")),
+        *(Column(name, name, 3) for name in ("mean", "sd", "median", "q1", "q3", "ci_low", "ci_high", "difference")),
+        Column("seed_sd", "SD between seeds", 3),
+        Column("seed_margin", "margin of seeds", 3),
+        Column("rank_biserial", "rank-biserial", 2),
+        Column("p_raw", "p"),
+        Column("p_holm", "p (Holm)"),
+        Column("rank_low", "lowest rank", 0),
+        Column("rank_high", "highest rank", 0),
+        Column("chance_1", "P(rank 1)", 2),
+        Column("needed_patients", "patients needed", 0),
+        Column("needed_seeds", "more seeds needed", 0),
         *(Column(name, name.replace("_", " "), 3) for name in ("dice_liver", "dice_tumour")),
     )
 }

@@ -51,7 +51,7 @@ def rows_text(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def render(document: Document) -> dict[str, str]:
-    """`trials.csv`, `architectures.csv`, `factors.csv`, `patients.csv`, `cases.csv` and `failures.csv`."""
+    """Trials, architectures, factors, patients, pairs, ranks, cases and failures, each in a file of that name."""
     stages = document.architectures
     architectures = [table.frame.assign(table=table.title) if len(stages) > 1 else table.frame for table in stages]
     factors = [table.frame.assign(parameter=table.title) for table in document.factors]
@@ -60,6 +60,8 @@ def render(document: Document) -> dict[str, str]:
         "architectures.csv": frame_text(_stack(architectures)),
         "factors.csv": frame_text(_stack(factors)),
         "patients.csv": frame_text(document.patients.frame),
+        "pairs.csv": frame_text(document.pairs.frame),
+        "ranks.csv": frame_text(document.ranks.frame),
         "cases.csv": frame_text(case_table(document.sweep)),
         "failures.csv": rows_text(GROUP_HEADS, [group_cells(group) for group in document.failure_groups]),
     }

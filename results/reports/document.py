@@ -9,10 +9,12 @@ from results.failures import FailureGroup, failure_groups, log_of
 from results.metrics import definitions
 from results.pictures import Pictures
 from results.records import Sweep
+from results.reports.comparison_layouts import pair_layout, patient_layout, rank_layout
 from results.reports.history import history_facts
-from results.reports.layouts import architecture_layout, factor_layouts, patient_layout, stages, trial_layout
-from results.reports.summary import summary
+from results.reports.layouts import architecture_layout, factor_layouts, stages, trial_layout
+from results.reports.summary import summary, sweep_optimism
 from results.reports.table import Table
+from results.statistics import Comparison, Optimism, architecture_scores, compare
 from results.text import printable
 
 NOTICE = "Research software, not for clinical use."
@@ -41,6 +43,9 @@ class Document:
         architectures: one table, or one a stage.
         definitions: `(score, what it is)`.
         versions: `(package, version)` as recorded when the sweep ran.
+        patients, pairs, ranks: the comparison of architectures as tables; the last two are empty with fewer than two.
+        comparison: the same as records.
+        optimism: what the best score owes to selection; None where that cannot be told.
         failure_groups: failed trials that share a remedy.
         failures: each failed trial.
         pictures: by uid of the trial.
@@ -54,6 +59,10 @@ class Document:
     trials: Table
     factors: tuple[Table, ...]
     patients: Table
+    pairs: Table
+    ranks: Table
+    comparison: Comparison
+    optimism: Optimism | None
     failure_groups: tuple[FailureGroup, ...]
     failures: tuple[Failure, ...]
     definitions: tuple[tuple[str, str], ...]
@@ -64,22 +73,27 @@ class Document:
     @property
     def tables(self) -> tuple[Table, ...]:
         """All tables, in the order in which they are shown."""
-        return (*self.architectures, self.trials, *self.factors, self.patients)
+        return (*self.architectures, self.trials, *self.factors, self.patients, self.pairs, self.ranks)
 
 
 def build_document(sweep: Sweep, pictures: Mapping[str, Pictures] | None = None) -> Document:
     """The document of a sweep. The same sweep and pictures always give the same document."""
     record = sweep.sweep
     groups = failure_groups(sweep)
+    comparison, optimism = compare(architecture_scores(sweep)), sweep_optimism(sweep)
     return Document(
         title=printable(record.name),
         sweep=sweep,
-        summary=summary(sweep),
+        summary=summary(sweep, comparison, optimism),
         facts=_facts(sweep),
         architectures=tuple(architecture_layout(sweep, stage) for stage in stages(sweep)),
         trials=trial_layout(sweep),
         factors=factor_layouts(sweep),
-        patients=patient_layout(sweep),
+        patients=patient_layout(sweep, comparison),
+        pairs=pair_layout(comparison),
+        ranks=rank_layout(comparison),
+        comparison=comparison,
+        optimism=optimism,
         failure_groups=groups,
         failures=_failures(sweep, groups),
         definitions=definitions(),

@@ -14,6 +14,7 @@ from results.columns import is_missing
 from results.ranking import RankedTrial, rank_trials
 from results.records import Cost, SweepRecord, TrialRecord
 from results.reports.document import Document
+from results.statistics import Optimism
 from results.tables import case_table
 
 SCHEMA_VERSION = 1
@@ -32,6 +33,10 @@ def as_json(document: Document) -> dict[str, Any]:
         "trials": [_trial(place) for place in places],
         "factors": [{"title": table.title, "rows": _records(table.frame)} for table in document.factors],
         "patients": _records(document.patients.frame),
+        "pairs": _records(document.pairs.frame),
+        "ranks": _records(document.ranks.frame),
+        "agreements": [asdict(found) for found in document.comparison.agreements],
+        "optimism": _optimism(document.optimism),
         "cases": _records(case_table(sweep)),
         "failure_groups": [asdict(group) for group in document.failure_groups],
         "failures": [asdict(failure) for failure in document.failures],
@@ -39,6 +44,10 @@ def as_json(document: Document) -> dict[str, Any]:
     }
     plain: dict[str, Any] = _plain(content)
     return plain
+
+
+def _optimism(found: Optimism | None) -> dict[str, Any] | None:
+    return None if found is None else asdict(found) | {"optimism": found.optimism}
 
 
 def _sweep(record: SweepRecord) -> dict[str, Any]:

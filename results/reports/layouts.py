@@ -10,7 +10,7 @@ import pandas as pd
 from results.columns import column, is_missing
 from results.records import Sweep
 from results.reports.table import Shown, Table, make_table
-from results.tables import BASELINE, architecture_table, factor_table, patient_table, swept_parameters, trial_table
+from results.tables import BASELINE, architecture_table, factor_table, swept_parameters, trial_table
 from results.tables.trials import parameter_column, study_columns
 
 STUDY_NOTE = (
@@ -149,23 +149,3 @@ def _factor_columns(sweep: Sweep, frame: pd.DataFrame) -> Sequence[Shown]:
 def _all_numbers(values: Iterable[Any]) -> bool:
     """Whether every value is a number or missing, so that the column is aligned right."""
     return all(isinstance(value, (int, float)) or is_missing(value) for value in values)
-
-
-def patient_layout(sweep: Sweep) -> Table:
-    """Dice between patients: mean, SD, quartiles and bootstrap interval for each architecture's best trial."""
-    frame = patient_table(sweep)
-    shown = [
-        Shown(("architecture",), numeric=False),
-        Shown(("label",), numeric=False),
-        Shown(("n",), "patients"),
-        Shown(("mean", "sd"), "mean ± SD", " ± "),
-        Shown(("ci_low", "ci_high"), "95 % interval of the mean", " … "),
-        Shown(("median",)),
-        Shown(("q1", "q3"), "quartiles", " … "),
-        Shown(("underpowered",), numeric=False),
-    ]
-    note = (
-        "Dice per patient of each architecture's best trial. The interval is a bootstrap over patients, with the same "
-        "resamples for every architecture; with fewer than 6 patients it is underpowered: do not conclude from it."
-    )
-    return make_table(frame, shown, key="patients", title="Between patients", note=note)

@@ -44,7 +44,8 @@ def render(document: Document) -> dict[str, str]:
         parts.append("## One factor at a time")
     for table in document.factors:
         parts += _section(table, 3)
-    parts += _section(document.patients)
+    for table in (document.patients, document.pairs, document.ranks):
+        parts += _section(table) if table.rows else []
     parts += _failures(document)
     parts += ["## Data and run", table_text(("fact", "value"), document.facts, (False, False))]
     parts += ["## Scores", table_text(("score", "definition"), document.definitions, (False, False))]

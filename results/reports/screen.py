@@ -24,7 +24,8 @@ WIDTH = 160
 def renderables(
     document: Document, *, width: int = WIDTH, rows: int | None = MOST_ROWS, factors: bool | None = None
 ) -> list[RenderableType]:
-    """What a console prints: architectures, ranked trials, failures, and the summary last, where the eye is.
+    """What a console prints: architectures, ranked trials, the first architecture against the others, failures, and the
+    summary last, where the eye is.
 
     Args:
         document: the report.
@@ -36,6 +37,7 @@ def renderables(
     if len(document.architectures) > 1 if factors is None else factors:
         parts += [rich_table(table, width=width, rows=rows) for table in document.factors]
     parts.append(rich_table(document.trials, width=width, rows=rows))
+    parts += _pairs(document, width)
     parts += _failures(document)
     for paragraph in document.summary:
         parts += [Text(paragraph), Text("")]
@@ -61,6 +63,13 @@ def rich_table(table: Table, *, width: int = WIDTH, rows: int | None = None) -> 
         rich.caption = Text(f"and {hidden} more in the other formats")
         rich.caption_justify = "left"
     return rich
+
+
+def _pairs(document: Document, width: int) -> list[RenderableType]:
+    """The pairs of the first architecture with every other; nothing where there is no other."""
+    scores = document.comparison.scores
+    rows = (len(scores.models) - 1) * len(scores.labels)
+    return [rich_table(document.pairs, width=width, rows=rows)] if document.pairs.rows else []
 
 
 def _failures(document: Document) -> list[Text]:

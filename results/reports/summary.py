@@ -7,18 +7,48 @@ import shlex
 from collections import Counter
 
 from results.metrics import metric
-from results.ranking import best_by_architecture, rank_trials
+from results.ranking import best_by_architecture, best_trials, rank_trials
 from results.records import State, Sweep, TrialRecord
 from results.reports.history import counted, history_sentence
-from results.statistics import FEWEST, Difference, paired_difference
+from results.statistics import (
+    Comparison,
+    Optimism,
+    optimism_verdict,
+    overall_verdict,
+    pair_verdict,
+    selection_optimism,
+    setting_scores,
+)
 from results.tables.architectures import failures_text
-from results.tables.patients import patient_dice
 from results.text import printable
 
 
-def summary(sweep: Sweep) -> tuple[str, ...]:
-    """Sentences for readers who read nothing else, grouped into paragraphs."""
-    return tuple(printable(text) for text in (_progress(sweep), _winner(sweep), _caution(sweep)) if text)
+def summary(sweep: Sweep, comparison: Comparison, optimism: Optimism | None = None) -> tuple[str, ...]:
+    """Sentences for readers who read nothing else, grouped into paragraphs.
+
+    Args:
+        sweep: the sweep.
+        comparison: of its architectures.
+        optimism: of its best score, where that can be told.
+    """
+    paragraphs = (
+        _progress(sweep),
+        _winner(sweep, comparison),
+        _standing_among(sweep, comparison),
+        _caution(sweep, optimism),
+    )
+    return tuple(printable(paragraph) for paragraph in paragraphs if paragraph)
+
+
+def sweep_optimism(sweep: Sweep) -> Optimism | None:
+    """How optimistic the sweep's best score is; None unless its one objective is a mean of Dice over patients."""
+    objectives = [objective.metric for objective in sweep.sweep.objectives if objective.direction == "maximize"]
+    selected_on = {"val_dice": sweep.sweep.labels} | {f"dice_{label}_mean": (label,) for label in sweep.sweep.labels}
+    if len(sweep.sweep.objectives) != 1 or not objectives or objectives[0] not in selected_on:
+        return None
+    scores = setting_scores(sweep)
+    labels = [label for label in selected_on[objectives[0]] if label in scores.labels]
+    return selection_optimism(scores, labels=labels)
 
 
 def _progress(sweep: Sweep) -> str:
@@ -56,7 +86,7 @@ _CLOSED = {
 }
 
 
-def _winner(sweep: Sweep) -> str:
+def _winner(sweep: Sweep, comparison: Comparison) -> str:
     found = best_by_architecture(sweep.trials, sweep.sweep.objectives)
     ranked = [best for best in found.values() if best is not None]
     if not ranked:
@@ -66,7 +96,7 @@ def _winner(sweep: Sweep) -> str:
     if len(sweep.sweep.objectives) > 1:
         words.append(_front(sweep))
     elif len(ranked) > 1:
-        words.append(_margin(sweep, first, ranked[1]))
+        words.append(_margin(sweep, first, ranked[1], comparison))
     else:
         words.append("No other architecture has a finished trial to compare it with.")
     return " ".join(words)
@@ -91,49 +121,34 @@ def _front(sweep: Sweep) -> str:
     return f"There are several objectives ({names}): {share} on the Pareto front, beaten by none in every respect."
 
 
-def _margin(sweep: Sweep, first: TrialRecord, second: TrialRecord) -> str:
+def _margin(sweep: Sweep, first: TrialRecord, second: TrialRecord, comparison: Comparison) -> str:
     objective = sweep.sweep.objective
     lead = abs(first.metric(objective.metric) - second.metric(objective.metric))
-    name = printable(second.architecture)
-    text = f"That is {lead:.3f} better than the best trial of the next architecture, {name}."
-    found = [(label, _difference(first, second, label)) for label in sweep.sweep.labels]
-    known = [(label, difference) for label, difference in found if difference is not None]
-    if not known:
-        return f"{text} With fewer than two patients scored there is no telling whether the difference would hold."
-    return " ".join([text, *(_compared(label, difference) for label, difference in known)])
+    text = f"That is {lead:.3f} better than the best trial of the next architecture, {printable(second.architecture)}."
+    models = comparison.scores.models
+    if first.architecture not in models or second.architecture not in models:
+        return f"{text} Without scores of single patients there is no telling whether the difference would hold."
+    pairs = [comparison.pair(first.architecture, second.architecture, label) for label in comparison.scores.labels]
+    return " ".join([text, *(pair_verdict(pair) for pair in pairs if pair.n)])
 
 
-def _difference(first: TrialRecord, second: TrialRecord, label: str) -> Difference | None:
-    """Paired difference of a label's Dice over the patients that both trials scored; None below two of them."""
-    ours, theirs = patient_dice(first, label), patient_dice(second, label)
-    shared = [key for key in sorted(ours.keys() & theirs.keys()) if math.isfinite(ours[key] + theirs[key])]
-    if len(shared) < 2:
-        return None
-    return paired_difference([ours[key] for key in shared], [theirs[key] for key in shared])
+def _standing_among(sweep: Sweep, comparison: Comparison) -> str:
+    """The best architecture among all others that have scores of single patients; empty where there are no two."""
+    found = best_by_architecture(sweep.trials, sweep.sweep.objectives)
+    leader = next((name for name in found if name in comparison.scores.models), "")
+    return " ".join(overall_verdict(comparison, leader))
 
 
-def _compared(label: str, difference: Difference) -> str:
-    text = (
-        f"{label.capitalize()}: over {difference.n} patients the mean difference in Dice is {_signed(difference.mean)}"
-    )
-    text += f" (95 % bootstrap interval {_signed(difference.ci_low)} to {_signed(difference.ci_high)});"
-    if difference.underpowered:
-        return f"{text} with fewer than {FEWEST} patients this is underpowered, no conclusion can be drawn."
-    if difference.ci_low <= 0 <= difference.ci_high:
-        return f"{text} the interval contains 0, so the two cannot be told apart on these patients."
-    return f"{text} the interval leaves 0 out."
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
-
-
-def _caution(sweep: Sweep) -> str:
+def _caution(sweep: Sweep, optimism: Optimism | None) -> str:
     finished = sum(trial.state == "finished" for trial in sweep.trials)
     if not finished:
         return ""
     text = "This is a validation score."
-    if finished > 1:
+    if finished > 1 and optimism is not None:
+        ranked = len(best_trials(sweep))
+        what = "trials" if optimism.models == ranked else "settings"
+        text = f"These are validation scores. {optimism_verdict(optimism, what)}"
+    elif finished > 1:
         text = f"These are validation scores, and the best of {finished} is optimistic: it was chosen on the patients "
         text += "that scored it."
     held = len(sweep.sweep.split.test)

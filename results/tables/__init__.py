@@ -1,7 +1,8 @@
-"""Tables of a sweep as pandas frames, one row a trial, an architecture, a value of a parameter, or a patient figure."""
+"""Tables of a sweep as pandas frames, one row a trial, an architecture, a value of a parameter, a patient figure, or a pair."""
 
 from results.tables.architectures import BASELINE, architecture_table
 from results.tables.factors import factor_table, swept_parameters
+from results.tables.pairs import pair_table, rank_table
 from results.tables.patients import case_table, patient_table
 from results.tables.trials import trial_table
 
@@ -10,7 +11,9 @@ __all__ = [
     "architecture_table",
     "case_table",
     "factor_table",
+    "pair_table",
     "patient_table",
+    "rank_table",
     "swept_parameters",
     "trial_table",
 ]

@@ -3,49 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import pandas as pd
 
 from results.ranking import best_by_architecture
 from results.records import CaseScore, Sweep, TrialRecord
-from results.statistics import Summary, summarise
+from results.statistics import Comparison, Summary, architecture_scores, patient_dice, summaries
 
-_SCORES = {"liver": "dice_liver", "tumour": "dice_tumour"}
+__all__ = ["case_table", "patient_dice", "patient_table"]
 
 
-def patient_dice(trial: TrialRecord, label: str) -> dict[str, float]:
-    """Dice of a label by patient: mean over the patient's cases with a number; NaN when no case has one.
+def patient_table(sweep: Sweep, comparison: Comparison | None = None) -> pd.DataFrame:
+    """One row an architecture (its best trial, with its replicates) and label.
 
-    Tumour counts only where there is tumour: a false finding in a tumour-free patient is a matter of specificity, and its
-    Dice of 0 is part of no mean, as in the scores that rank.
+    Columns: `architecture`, `label`, `n` (patients with a number), `missing`, `failures`, `mean`, `sd` (between
+    patients), `median`, `q1`, `q3`, `ci_low`, `ci_high` (bootstrap over patients, the same resamples for every
+    architecture), `seeds`, `seed_sd` (between seeds), `underpowered`. See `results.statistics.Summary`.
+
+    Args:
+        sweep: the sweep.
+        comparison: of its architectures, where it has been made already.
     """
-    found: dict[str, list[float]] = {}
-    for case in trial.cases:
-        value = getattr(case, _SCORES[label])
-        counts = value == value and (label != "tumour" or case.has_tumour)
-        found.setdefault(case.patient, []).extend([value] if counts else [])
-    return {patient: sum(values) / len(values) if values else float("nan") for patient, values in found.items()}
-
-
-def patient_table(sweep: Sweep) -> pd.DataFrame:
-    """One row an architecture (its best trial) and label.
-
-    Columns: `architecture`, `label`, `n` (patients with a number), `missing`, `mean`, `sd`, `median`, `q1`, `q3`,
-    `ci_low`, `ci_high` (bootstrap over patients, the same resamples for every architecture), `underpowered`.
-    """
+    found = summaries(architecture_scores(sweep)) if comparison is None else comparison.summaries
     rows = [
-        _row(best, label) for best in _best(sweep) for label in sweep.sweep.labels if label in _SCORES and best.cases
+        {"architecture": model, "label": label} | asdict(summary) | {"underpowered": summary.underpowered}
+        for (model, label), summary in found.items()
     ]
     return pd.DataFrame(rows, columns=["architecture", "label", *Summary.__slots__, "underpowered"])
-
-
-def _row(best: TrialRecord, label: str) -> dict[str, Any]:
-    dice = patient_dice(best, label)
-    summary = summarise([dice[patient] for patient in sorted(dice)])
-    return (
-        {"architecture": best.architecture, "label": label} | asdict(summary) | {"underpowered": summary.underpowered}
-    )
 
 
 def _best(sweep: Sweep) -> list[TrialRecord]:

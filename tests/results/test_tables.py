@@ -12,12 +12,15 @@ import pytest
 from results.fold import fold
 from results.ledger_line import decode
 from results.records import Sweep
+from results.statistics import architecture_scores, compare
 from results.tables import (
     BASELINE,
     architecture_table,
     case_table,
     factor_table,
+    pair_table,
     patient_table,
+    rank_table,
     swept_parameters,
     trial_table,
 )
@@ -166,6 +169,54 @@ def test_patient_figures_are_those_of_the_cases(sweep: Sweep) -> None:
         assert row["sd"] == pytest.approx(values.std(ddof=1))
         assert row["underpowered"]
     assert set(table["label"]) == {"liver", "tumour"}
+
+
+def test_pairs_of_the_best_architecture_come_first_and_each_pair_once_a_label() -> None:
+    sweep = folded(realistic(20, cases=12, epochs=2))
+    comparison = compare(architecture_scores(sweep))
+    table = pair_table(comparison)
+    assert len(table) == 20
+    assert table["first"].tolist()[:8] == ["segnet"] * 8
+    assert table["label"].tolist()[:8] == ["liver"] * 4 + ["tumour"] * 4
+    assert table["n"].tolist()[:8] == [12] * 4 + [11] * 4
+    row = table.iloc[0].to_dict()
+    pair = comparison.pair("segnet", row["second"], "liver")
+    assert (row["difference"], row["p_holm"], row["outcome"]) == (pair.mean, pair.p_holm, pair.outcome)
+    assert pair.plan is not None
+    assert row["needed_patients"] == pair.plan.patients
+    assert row["verdict"].startswith(f"segnet and {row['second']} cannot be told apart")
+    assert table["needed_seeds"].isna().all()
+
+
+def test_ranks_are_those_of_the_comparison_best_first() -> None:
+    comparison = compare(architecture_scores(folded(realistic(20, cases=12, epochs=2))))
+    table = rank_table(comparison)
+    assert table["label"].tolist() == ["liver"] * 5 + ["tumour"] * 5 + ["all labels"] * 5
+    assert table["rank"].tolist() == [1, 2, 3, 4, 5] * 3
+    chances = table[[f"chance_{i}" for i in range(1, 6)]]
+    assert chances.sum(axis=1).tolist() == pytest.approx([1] * 15)
+    assert (table["rank_low"] <= table["rank"]).all()
+    assert (table["rank"] <= table["rank_high"]).all()
+    leader = table.iloc[10]
+    assert leader["chance_1"] == comparison.rankings[-1].first(leader["architecture"])
+
+
+def test_replicate_seeds_are_averaged_and_their_spread_is_shown() -> None:
+    rng = np.random.default_rng(5)
+    ledger = FakeLedger()
+    ledger.add("sweep", **sweep_payload(4, 8))
+    for number, (name, seed) in enumerate([("unet", 1), ("unet", 2), ("segnet", 1), ("segnet", 2)]):
+        parameters = {"learning_rate": 0.01}
+        ledger.add("suggested", **suggested_payload(number, name, rng, parameters=parameters, seed=seed))
+        ledger.add("finished", **finished_payload(uid_of(number), name, rng, cases=8, epochs=3))
+    sweep = folded(ledger)
+    table = patient_table(sweep)
+    assert table["seeds"].tolist() == [2] * 4
+    assert table["seed_sd"].notna().all()
+    row = table[(table["architecture"] == "unet") & (table["label"] == "liver")].iloc[0]
+    means = [np.mean([case.dice_liver for case in trial.cases]) for trial in sweep.trials[:2]]
+    assert row["mean"] == pytest.approx(np.mean(means))
+    assert row["seed_sd"] == pytest.approx(np.std(means, ddof=1))
 
 
 def test_several_objectives_add_their_columns_and_the_front() -> None:
