@@ -156,13 +156,25 @@ class SweepRecord:
 
 
 class CaseScore(NamedTuple):
-    """Dice of one validation case at the trial's best epoch; NaN where Dice is not defined."""
+    """Scores of one validation case at the trial's best epoch; NaN where one is not defined.
+
+    Attributes:
+        more: further scores with their names (`hd95_liver`, …), distances in mm and infinite where one side is empty and
+            the other not. Empty for pruned trials, and in ledgers of older versions.
+    """
 
     case: str
     patient: str
     dice_liver: float
     dice_tumour: float
     has_tumour: bool
+    more: tuple[tuple[str, float], ...] = ()
+
+    def score(self, name: str) -> float:
+        """A score by name, for example `dice_liver` or `hd95_tumour`; NaN when the case was not scored on it."""
+        return (
+            float(getattr(self, name)) if name in ("dice_liver", "dice_tumour") else dict(self.more).get(name, math.nan)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from results.ranking import best_by_architecture
 from results.records import CaseScore, Sweep, TrialRecord
 from results.statistics import Summary, summarise
 
+_CASE_COLUMNS = ("architecture", "trial", *(name for name in CaseScore._fields if name != "more"))
 _SCORES = {"liver": "dice_liver", "tumour": "dice_tumour"}
 
 
@@ -56,11 +57,18 @@ def _best(sweep: Sweep) -> list[TrialRecord]:
 def case_table(sweep: Sweep) -> pd.DataFrame:
     """One row a validation case of the best trial of each architecture.
 
-    Columns: `architecture`, `trial`, `case`, `patient`, `dice_liver`, `dice_tumour`, `has_tumour`.
+    Columns: `architecture`, `trial`, `case`, `patient`, `dice_liver`, `dice_tumour`, `has_tumour`, then whatever more the
+    cases were scored on; NaN where an architecture's were not.
     """
     rows = [
-        {"architecture": best.architecture, "trial": best.uid} | case._asdict()
+        {"architecture": best.architecture, "trial": best.uid} | _case_row(case)
         for best in _best(sweep)
         for case in best.cases
     ]
-    return pd.DataFrame(rows, columns=["architecture", "trial", *CaseScore._fields])
+    more = dict.fromkeys(name for row in rows for name in row if name not in _CASE_COLUMNS)
+    return pd.DataFrame(rows, columns=[*_CASE_COLUMNS, *more])
+
+
+def _case_row(case: CaseScore) -> dict[str, Any]:
+    row = case._asdict()
+    return row | dict(row.pop("more"))
