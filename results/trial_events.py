@@ -14,7 +14,6 @@ from results.records import CaseScore, Checkpoint, Cost, State
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # A stopped trial is not lost: a resume may find that it had ended, unseen, before it could be stopped.
 _ENDED: frozenset[State] = frozenset({"finished", "pruned", "failed"})
-_CASE_COLUMNS = ("uid", "patient", "dice_liver", "dice_tumour", "has_tumour")
 _FINAL: frozenset[State] = frozenset({"finished", "pruned"})
 # Files that retention deletes, and what is then no longer there.
 _RELEASED = {"weights": "weights", "state": "checkpoint"}
@@ -128,35 +127,24 @@ def _on_finished(folding: Folding, event: Event) -> None:
         updates=int(facts.get("updates") or 0),
         stop_reason=str(facts.get("stop_reason") or ""),
         cost=Cost(*[number(cost.get(name)) for name in Cost.__slots__]),
-        cases=_cases(event),
+        cases=tuple([_case(row) for row in facts.get("cases") or ()]),
         history_json=event.history,
+        scores_json=event.scores,
     )
     weights = facts.get("weights")
     if weights is not None:
         fields["weights"] = _files(event, weights)
 
 
-def _cases(event: Event) -> tuple[CaseScore, ...]:
-    """The rows of `cases`; `case_columns` names their columns where there are more than the first five."""
-    columns = event.payload.get("case_columns") or _CASE_COLUMNS
-    if tuple(columns[: len(_CASE_COLUMNS)]) != _CASE_COLUMNS:
-        allowed = f"{', '.join(_CASE_COLUMNS)}, then others"
-        raise refuse(event, "unknown columns of cases", got=columns, allowed=allowed)
-    more = columns[len(_CASE_COLUMNS) :]
-    return tuple([_case(row, more) for row in event.payload.get("cases") or ()])
-
-
-def _case(row: Sequence[Any], more: Sequence[str]) -> CaseScore:
-    case, patient, liver, tumour, has_tumour, *rest = row
-    score = CaseScore(
+def _case(row: Sequence[Any]) -> CaseScore:
+    case, patient, liver, tumour, has_tumour = row
+    return CaseScore(
         case,
         patient,
         liver if type(liver) is float else number(liver),
         tumour if type(tumour) is float else number(tumour),
         bool(has_tumour),
     )
-    # An infinite distance is the text `inf`, which `float` understands.
-    return score._replace(more=tuple(zip(more, map(number, rest), strict=True))) if more else score
 
 
 def _on_failed(folding: Folding, event: Event) -> None:

@@ -85,7 +85,7 @@ def _degenerate(label: str, *, empty: bool) -> SurfaceScore:
 
 def _score(label: str, there: Floats, back: Floats, tolerance_mm: float) -> SurfaceScore:
     pooled = np.concatenate([there, back])
-    within = np.count_nonzero(pooled <= tolerance_mm + _ROUNDING_MM)
+    within = int(np.count_nonzero(pooled <= tolerance_mm + _ROUNDING_MM))
     return SurfaceScore(
         label=label,
         assd=float(pooled.mean()),

@@ -20,12 +20,17 @@ from liverseg.training.best import BestEpoch
 from liverseg.training.network import CompiledNetwork
 from liverseg.training.record import plain
 
-CASE_COLUMNS = ("uid", "patient", "dice_liver", "dice_tumour", "has_tumour")
-"""Columns of a record's `cases` where its `case_columns` does not name them."""
-_MORE_COLUMNS = (
-    *(f"{name}_{label}" for label in ("liver", "tumour") for name in ("assd", "hd95", "nsd")),
+SCORE_COLUMNS = (
+    *("slices", "voxel_ml", "tumour_burden_reference", "tumour_burden_prediction"),
+    *(
+        f"{name}_{label}"
+        for label in ("liver", "tumour")
+        for name in ("reference_voxels", "prediction_voxels", "voe", "rvd", "assd", "rmsd", "mssd", "hd95", "nsd")
+    ),
     *("lesions_reference", "lesions_prediction", "lesions_matched"),
+    *("lesions_reference_touched", "lesions_prediction_touched"),
 )
+"""What a record tells of each case beside its Dice."""
 
 
 def score_best(
@@ -87,17 +92,16 @@ def full_record(record: Mapping[str, Any], scores: Sequence[FullScore], labels: 
         labels: labels that the network was taught.
 
     Returns:
-        The record with more `metrics`, and with `cases` as rows of the columns that `case_columns` names: the five that
-        every record has, then surface scores and lesions. Undefined numbers are None; an infinite distance, which is a
-        failure and not the same, is the text `inf`.
+        The record with more `metrics`, and with `scores`: `columns` (those of `SCORE_COLUMNS` that there are) and `rows`, one
+        for each of the record's `cases`. Undefined numbers are None; an infinite distance, which is a failure and not the
+        same, is the text `inf`.
     """
     rows = [score.as_dict() for score in scores]
-    columns = [*CASE_COLUMNS, *(name for name in _MORE_COLUMNS if rows and name in rows[0])]
+    columns = [name for name in SCORE_COLUMNS if rows and name in rows[0]]
     return {
         **record,
         "metrics": {**record["metrics"], **plain(summarise_full(scores, labels))},
-        "case_columns": columns,
-        "cases": [[_told(row.get(name)) for name in columns] for row in rows],
+        "scores": {"columns": columns, "rows": [[_told(row[name]) for name in columns] for row in rows]},
     }
 
 

@@ -11,7 +11,6 @@ from results.ranking import best_by_architecture
 from results.records import CaseScore, Sweep, TrialRecord
 from results.statistics import Summary, summarise
 
-_CASE_COLUMNS = ("architecture", "trial", *(name for name in CaseScore._fields if name != "more"))
 _SCORES = {"liver": "dice_liver", "tumour": "dice_tumour"}
 
 
@@ -61,14 +60,10 @@ def case_table(sweep: Sweep) -> pd.DataFrame:
     cases were scored on; NaN where an architecture's were not.
     """
     rows = [
-        {"architecture": best.architecture, "trial": best.uid} | _case_row(case)
+        {"architecture": best.architecture, "trial": best.uid} | case._asdict() | more
         for best in _best(sweep)
-        for case in best.cases
+        for case, more in zip(best.cases, best.case_scores, strict=True)
     ]
-    more = dict.fromkeys(name for row in rows for name in row if name not in _CASE_COLUMNS)
-    return pd.DataFrame(rows, columns=[*_CASE_COLUMNS, *more])
-
-
-def _case_row(case: CaseScore) -> dict[str, Any]:
-    row = case._asdict()
-    return row | dict(row.pop("more"))
+    columns = ["architecture", "trial", *CaseScore._fields]
+    further = dict.fromkeys(name for row in rows for name in row if name not in columns)
+    return pd.DataFrame(rows, columns=[*columns, *further])

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("startup", "prepare", "handover", "table", "training", "threads", "sweep")
+NAMES = ("startup", "prepare", "handover", "table", "training", "threads", "evaluate", "sweep")
 
 
 def main() -> int:
