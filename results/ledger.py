@@ -197,9 +197,9 @@ def _parse_together(lines: list[bytes], where: str) -> list[Event] | None:
     if len(whole) < len(parts):
         return None
     try:
-        records = json.loads(b"[%s]" % b",".join([b"%s}" % head for head, _ in whole]))
+        records = json.loads(b"[%s]" % b",".join([b"%s}" % part.head for part in whole]))
     except (ValueError, RecursionError):
         return None
     if len(records) != len(lines):
         return None
-    return [event_of(record, whole[i][1], i + 1, where) for i, record in enumerate(records)]
+    return [event_of(record, whole[i], i + 1, where) for i, record in enumerate(records)]

@@ -6,8 +6,9 @@ r"""One line of a ledger: an event as JSON that carries its own number and check
 - `crc` is CRC-32 of the line without its `crc` member (and without the line end). Being last, it is checked over the
   bytes as they lie there: nothing is parsed and written again.
 - The text is ASCII; not-a-number and infinity are written as `null`, lone surrogates as U+FFFD.
-- `history`, the bulkiest member of a payload, is written last. A reader can then leave it unparsed until it is
-  asked for.
+- `scores` and `history`, the bulkiest members of a payload, are written last, in this order. A reader can then leave them
+  unparsed until they are asked for. A space, which stands nowhere else between two members, is before their names: no
+  member further in and no text can be taken for them. Older versions wrote `history` without it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
-from typing import Any
+from typing import Any, NamedTuple
 
 from results.errors import LedgerError
 
@@ -28,7 +29,7 @@ ENVELOPE = frozenset({"v", "seq", "time", "event", "crc"})
 _CRC_KEY = b',"crc":"'
 _TAIL = len(_CRC_KEY) + 8 + len(b'"}')
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_HISTORY_KEY = b',"history":'
+_SCORES_KEY, _HISTORY_KEY, _OLD_HISTORY_KEY = b', "scores":', b', "history":', b',"history":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ class Event:
         seq: number of its line, from 1.
         time: UTC, ISO 8601 with a `Z`.
         name: what happened, such as `finished`.
-        payload: the facts, as JSON types; `None` where a number was NaN. Without `history`.
+        payload: the facts, as JSON types; `None` where a number was NaN. Without `scores` and `history`.
         history: the payload's `history` as JSON text, still unparsed; empty when there is none.
+        scores: its `scores` likewise.
     """
 
     seq: int
@@ -48,6 +50,7 @@ class Event:
     name: str
     payload: Mapping[str, Any]
     history: bytes = b""
+    scores: bytes = b""
 
 
 def encode(seq: int, time: str, name: str, payload: Mapping[str, Any]) -> bytes:
@@ -61,10 +64,13 @@ def encode(seq: int, time: str, name: str, payload: Mapping[str, Any]) -> bytes:
         raise LedgerError("a payload uses a reserved name", where=name, got=", ".join(sorted(reserved)))
     record: dict[str, Any] = {"v": VERSION, "seq": seq, "time": time, "event": name}
     record.update((key, _plain(value, name)) for key, value in payload.items())
-    if "history" in record:
-        record["history"] = record.pop("history")
-    body = json.dumps(record, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
-    return b'%s%s%08x"}\n' % (body[:-1], _CRC_KEY, zlib.crc32(body))
+    last = [(name, record.pop(name)) for name in ("scores", "history") if name in record]
+    body = _json(record)[:-1] + b"".join([b', "%s":%s' % (name.encode(), _json(value)) for name, value in last])
+    return b'%s%s%08x"}\n' % (body, _CRC_KEY, zlib.crc32(b"}", zlib.crc32(body)))
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -100,14 +106,30 @@ def _key(key: object, where: str) -> str:
     raise LedgerError("a payload has a key that is not text", where=where, got=repr(key), allowed="text keys")
 
 
-def split_line(line: bytes) -> tuple[bytes, bytes] | None:
-    """`(JSON without history and closing brace, history)` of a line without its end; None on a wrong checksum."""
+class Parts(NamedTuple):
+    """A line without its checksum and end: `head` is JSON without the closing brace, the others are JSON or empty."""
+
+    head: bytes
+    scores: bytes = b""
+    history: bytes = b""
+
+
+def split_line(line: bytes) -> Parts | None:
+    """The parts of a line without its end; None on a wrong checksum."""
     body = line[:-_TAIL]
     crc = b"%08x" % zlib.crc32(b"}", zlib.crc32(body))
     if line[-_TAIL:] != b'%s%s"}' % (_CRC_KEY, crc):
         return None
-    cut = body.rfind(_HISTORY_KEY)
-    return (body, b"") if cut < 0 else (body[:cut], body[cut + len(_HISTORY_KEY) :])
+    head, history = _cut(body, _HISTORY_KEY)
+    head, scores = _cut(head, _SCORES_KEY)
+    if not history:
+        head, history = _cut(head, _OLD_HISTORY_KEY)
+    return Parts(head, scores, history)
+
+
+def _cut(text: bytes, key: bytes) -> tuple[bytes, bytes]:
+    place = text.rfind(key)
+    return (text, b"") if place < 0 else (text[:place], text[place + len(key) :])
 
 
 def is_overlong(tail: bytes) -> bool:
@@ -126,11 +148,12 @@ def decode(line: bytes, number: int, where: str) -> Event:
         what = "the line is damaged: its checksum does not match"
         raise LedgerError(what, line=number, where=where, next_step=REPAIR)
     try:
-        record = json.loads(parts[0] + b"}")
+        record = json.loads(parts.head + b"}")
     except (ValueError, RecursionError):
-        parts = (line[:-_TAIL], b"")
+        # A member further in is called `history`.
+        parts = Parts(line[:-_TAIL])
         record = _whole(line, number, where)
-    return event_of(record, parts[1], number, where)
+    return event_of(record, parts, number, where)
 
 
 def _whole(line: bytes, number: int, where: str) -> Any:
@@ -140,7 +163,7 @@ def _whole(line: bytes, number: int, where: str) -> Any:
         raise LedgerError("the line is not JSON", line=number, where=where, next_step=REPAIR) from None
 
 
-def event_of(record: Any, history: bytes, number: int, where: str) -> Event:
+def event_of(record: Any, parts: Parts, number: int, where: str) -> Event:
     """The event of a parsed line whose checksum was right.
 
     Raises:
@@ -160,9 +183,15 @@ def event_of(record: Any, history: bytes, number: int, where: str) -> Event:
     if not isinstance(time, str) or not isinstance(name, str):
         raise LedgerError("the line has no time or event", line=number, where=where, next_step=REPAIR)
     record.pop("crc", None)
-    if "history" in record:
-        history = json.dumps(record.pop("history"), separators=(",", ":")).encode()
-    return Event(number, time, name, record, history)
+    return Event(number, time, name, record, _last(record, "history", parts), _last(record, "scores", parts))
+
+
+def _last(record: dict[str, Any], name: str, parts: Parts) -> bytes:
+    """One of the last members as JSON text, also where the line had to be parsed as a whole."""
+    if name in record:
+        return json.dumps(record.pop(name), separators=(",", ":")).encode()
+    text: bytes = getattr(parts, name)
+    return text
 
 
 REPAIR = "restore the file from a copy; nothing was changed"

@@ -32,7 +32,7 @@ class Metric:
 
 
 LABEL_TITLES = {"liver": "liver", "tumour": "tumour", "liver_only": "liver (label 1)"}
-_SUFFIX_TITLES = {"mean": "{}", "sd": "SD {}", "n": "n {}", "nan": "undefined {}"}
+_SUFFIX_TITLES = {"mean": "{}", "sd": "SD {}", "n": "n {}", "nan": "undefined {}", "failures": "failures {}"}
 
 _PLAIN = {
     metric.name: metric
@@ -40,6 +40,19 @@ _PLAIN = {
         Metric("val_dice", "validation Dice", "Mean of the mean Dice of the labels, over the validation patients."),
         Metric("tumour_burden_rmse", "tumour burden RMSE", "RMSE of tumour/liver volume.", "minimize"),
         Metric("tumour_free_specificity", "specificity", "Share of tumour-free patients left without tumour voxels."),
+        Metric("lesion_recall_iou50", "lesion recall", "Share of all tumours found with IoU > 0.5 (26-connected)."),
+        Metric("lesion_precision_iou50", "lesion precision", "Share of all predicted tumours with IoU > 0.5."),
+        Metric("lesion_recall_any", "lesion recall (touched)", "Share of all tumours touched by a predicted one."),
+        Metric("lesion_precision_any", "lesion precision (touching)", "Share of all predicted tumours that touch one."),
+        Metric(
+            "lesion_false_positives_tumour_free",
+            "false tumours",
+            "Tumours predicted in a tumour-free patient, mean over those patients.",
+            "minimize",
+            1,
+        ),
+        Metric("lesions_reference", "tumours", "Tumours of all patients, one by one.", decimals=0),
+        Metric("lesions_prediction", "tumours predicted", "Tumours predicted, one by one.", decimals=0),
         Metric("n_patients", "patients", "Patients scored.", decimals=0),
         Metric("n_tumour_patients", "with tumour", "Patients with tumour.", decimals=0),
     )
@@ -63,6 +76,20 @@ _FAMILIES = {
     "false_positive_ml": Metric(
         "false_positive_ml", "false positive {} (mL)", "Volume marked in patients without the label.", "minimize", 1
     ),
+    "assd": Metric(
+        "assd",
+        "ASSD {} (mm)",
+        "Average symmetric surface distance: mean over the boundary voxels of both sides of the distance to the other "
+        "boundary. Mean over patients with a finite value; where one side is empty the patient is a failure.",
+        "minimize",
+        2,
+    ),
+    "rmsd": Metric("rmsd", "RMSD {} (mm)", "As ASSD, root mean square.", "minimize", 2),
+    "mssd": Metric("mssd", "HD100 {} (mm)", "As ASSD, maximum: the Hausdorff distance.", "minimize", 1),
+    "hd95": Metric("hd95", "HD95 {} (mm)", "As ASSD, the larger of both directions' 95th percentiles.", "minimize", 1),
+    "nsd": Metric(
+        "nsd", "NSD {}", "Surface Dice: share of the boundary voxels of both sides within 2 mm of the other."
+    ),
 }
 
 _NAME = re.compile(
@@ -81,7 +108,7 @@ def metric(name: str) -> Metric:
     family = _FAMILIES[found["family"]]
     suffix = found["suffix"] or "mean"
     title = _SUFFIX_TITLES[suffix].format(family.title.format(LABEL_TITLES[found["label"]]))
-    counts = suffix in ("n", "nan")
+    counts = suffix in ("n", "nan", "failures")
     return Metric(name, title, family.doc, family.direction, 0 if counts else family.decimals)
 
 

@@ -214,6 +214,7 @@ class TrialRecord:
         values: first objective after each epoch that was reported, from the first epoch on; NaN where it was not a number
             or is not known. Empty in ledgers of older versions: see `epoch_values`.
         history_json: the history as JSON text, parsed by `history`.
+        scores_json: further scores of the cases as JSON text, parsed by `case_scores`.
     """
 
     uid: str
@@ -245,6 +246,7 @@ class TrialRecord:
     started: str = ""
     ended: str = ""
     history_json: bytes = b""
+    scores_json: bytes = b""
 
     def metric(self, name: str) -> float:
         """A score or cost (such as `gflops`) by name; NaN when the trial has none."""
@@ -260,6 +262,24 @@ class TrialRecord:
             return {}
         columns = json.loads(self.history_json)
         return {name: [math.nan if value is None else value for value in column] for name, column in columns.items()}
+
+    @property
+    def case_scores(self) -> tuple[dict[str, float], ...]:
+        """Further scores of each of `cases` by name (`hd95_liver`, …): NaN where undefined, infinite where one side is empty.
+
+        Empty dictionaries for a trial that was not scored in full: pruned, or of an older version. Parsed at each call.
+        """
+        if not self.scores_json:
+            return tuple({} for _ in self.cases)
+        found = json.loads(self.scores_json)
+        # An infinite distance is the text `inf`, which `float` understands.
+        return tuple(
+            {
+                name: math.nan if value is None else float(value)
+                for name, value in zip(found["columns"], row, strict=True)
+            }
+            for row in found["rows"]
+        )
 
     def epoch_values(self, metric: str) -> tuple[float, ...]:
         """A metric (the first objective) after each epoch, from the first epoch on; NaN where it is not known.

@@ -129,6 +129,7 @@ def _on_finished(folding: Folding, event: Event) -> None:
         cost=Cost(*[number(cost.get(name)) for name in Cost.__slots__]),
         cases=tuple([_case(row) for row in facts.get("cases") or ()]),
         history_json=event.history,
+        scores_json=event.scores,
     )
     weights = facts.get("weights")
     if weights is not None:

@@ -75,7 +75,7 @@ def score_pack(
     Raises:
         ValueError: the pack holds fewer slices than the scans have, as a training pack does.
     """
-    owners = _owners(pack)
+    owners = slice_owners(pack)
     wanted = picture_rows(pack, pictures)
     confusion: dict[str, list[Counts]] = {span.uid: [] for span in pack.cases}
     drawn: dict[int, Picture] = {}
@@ -100,8 +100,8 @@ def _count(logits: Logits, span: CaseSpan, index: int) -> tuple[Counts, float]:
     return slice_confusion(span.reference, index, box.labels, (box.row, box.column)), spent
 
 
-def _owners(pack: Pack) -> list[CaseSpan]:
-    """The scan of every slice."""
+def slice_owners(pack: Pack) -> list[CaseSpan]:
+    """The scan of every slice of a pack in which every slice is present."""
     owners = [span for span in pack.cases for _ in range(span.start, span.stop)]
     for span in pack.cases:
         if span.stop - span.start != span.reference.shape[0]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from liverseg.metrics.overlap import Counts, label_counts, scored_labels, slice_confusion, tumour_burden
 from liverseg.metrics.score import CaseScore, LabelScore
-from liverseg.preprocess.arrays import CaseSpan, Mask
+from liverseg.preprocess.arrays import CaseSpan, Mask, NativeReference
 
 
 def score_case(span: CaseSpan, confusion: Counts, labels: tuple[str, ...]) -> CaseScore:
@@ -23,14 +23,21 @@ def score_case(span: CaseSpan, confusion: Counts, labels: tuple[str, ...]) -> Ca
     Raises:
         ValueError: the number of slices is not the reference's.
     """
-    if confusion.shape != (span.reference.shape[0], 3, 3):
-        raise ValueError(f"{span.uid}: counts of shape {confusion.shape} for {span.reference.shape[0]} slices")
+    return score_counts(span.uid, span.patient, span.reference, confusion, labels)
+
+
+def score_counts(
+    uid: str, patient: str, volume: NativeReference, confusion: Counts, labels: tuple[str, ...]
+) -> CaseScore:
+    """As `score_case`, for a reference that is part of no pack."""
+    if confusion.shape != (volume.shape[0], 3, 3):
+        raise ValueError(f"{uid}: counts of shape {confusion.shape} for {volume.shape[0]} slices")
     reference = confusion.sum(axis=(0, 2))
     return CaseScore(
-        uid=span.uid,
-        patient=span.patient,
+        uid=uid,
+        patient=patient,
         slices=confusion.shape[0],
-        voxel_ml=math.prod(span.reference.spacing_mm) / 1000.0,
+        voxel_ml=math.prod(volume.spacing_mm) / 1000.0,
         reference_burden=tumour_burden(int(reference[2]), int(reference[1:].sum())),
         has_tumour=bool(reference[2]),
         labels=tuple(LabelScore.of(name, label_counts(confusion, name)) for name in scored_labels(labels)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,17 @@ from liverseg.metrics.overlap import NAN, dice, scored_labels
 from liverseg.metrics.score import CaseScore
 
 Floats = npt.NDArray[np.float64]
+
+
+class OfPatient(Protocol):
+    """A record of one scan that knows whose it is."""
+
+    @property
+    def patient(self) -> str:
+        """Pseudonym of the patient."""
+
+
+Record = TypeVar("Record", bound=OfPatient)
 
 
 def summarise(scores: Sequence[CaseScore], labels: tuple[str, ...] = ("liver", "tumour")) -> dict[str, float | int]:
@@ -37,7 +49,7 @@ def summarise(scores: Sequence[CaseScore], labels: tuple[str, ...] = ("liver", "
     metrics["n_patients"] = len({score.patient for score in scores})
     metrics["n_tumour_patients"] = len({score.patient for score in scores if score.has_tumour})
     if "tumour" in labels:
-        metrics["tumour_burden_rmse"] = _burden_rmse(scores)
+        metrics["tumour_burden_rmse"] = burden_rmse(scores)
         metrics["tumour_free_specificity"] = _specificity(scores)
     return metrics
 
@@ -50,27 +62,27 @@ def finite_mean(values: Iterable[float]) -> float:
 
 
 def _label_metrics(scores: Sequence[CaseScore], label: str) -> dict[str, float | int]:
-    defined = _by_patient(scores, lambda score: score.label(label).dice)
+    defined = by_patient(scores, lambda score: score.label(label).dice)
     ranked = [score for score in scores if label != "tumour" or score.has_tumour]
-    dices = _by_patient(ranked, lambda score: score.label(label).dice)
+    dices = by_patient(ranked, lambda score: score.label(label).dice)
     slice_mean, slice_sd = _pooled_slices(scores, label)
     return {
         f"dice_{label}_mean": finite_mean(dices),
-        f"dice_{label}_sd": _between_patients_sd(dices),
+        f"dice_{label}_sd": between_patients_sd(dices),
         f"dice_{label}_n": int(np.count_nonzero(~np.isnan(dices))),
         f"dice_{label}_nan": int(np.count_nonzero(np.isnan(defined))),
         f"dice_global_{label}": _global_dice(scores, label),
         f"slice_dice_smooth1_{label}_mean": slice_mean,
         f"slice_dice_smooth1_{label}_sd": slice_sd,
-        f"voe_{label}_mean": finite_mean(_by_patient(ranked, lambda score: score.label(label).voe)),
-        f"rvd_{label}_mean": finite_mean(_by_patient(ranked, lambda score: score.label(label).rvd)),
+        f"voe_{label}_mean": finite_mean(by_patient(ranked, lambda score: score.label(label).voe)),
+        f"rvd_{label}_mean": finite_mean(by_patient(ranked, lambda score: score.label(label).rvd)),
         f"false_positive_ml_{label}_mean": finite_mean(
-            _by_patient(scores, lambda score: score.false_positive_ml(label))
+            by_patient(scores, lambda score: score.false_positive_ml(label))
         ),
     }
 
 
-def _by_patient(scores: Iterable[CaseScore], value: Callable[[CaseScore], float]) -> Floats:
+def by_patient(scores: Iterable[Record], value: Callable[[Record], float]) -> Floats:
     """One value a patient, in order of appearance: the mean over the patient's scans, NaN when none is defined."""
     grouped: dict[str, list[float]] = {}
     for score in scores:
@@ -78,7 +90,7 @@ def _by_patient(scores: Iterable[CaseScore], value: Callable[[CaseScore], float]
     return np.array([finite_mean(values) for values in grouped.values()], np.float64)
 
 
-def _between_patients_sd(values: Floats) -> float:
+def between_patients_sd(values: Floats) -> float:
     """Sample SD (one degree of freedom less); NaN for fewer than two patients."""
     finite = values[~np.isnan(values)]
     return float(finite.std(ddof=1)) if finite.size > 1 else NAN
@@ -108,7 +120,7 @@ def _pooled_slices(scores: Sequence[CaseScore], label: str) -> tuple[float, floa
     return mean, variance**0.5
 
 
-def _burden_rmse(scores: Sequence[CaseScore]) -> float:
+def burden_rmse(scores: Sequence[CaseScore]) -> float:
     """Root mean square error of the tumour burden over patients whose reference has a liver.
 
     A prediction without any liver states no burden; it counts as 0, so that finding nothing is not rewarded.
@@ -118,12 +130,12 @@ def _burden_rmse(scores: Sequence[CaseScore]) -> float:
         predicted = score.predicted_burden
         return ((0.0 if np.isnan(predicted) else predicted) - score.reference_burden) ** 2
 
-    return math.sqrt(finite_mean(_by_patient(scores, squared_error)))
+    return math.sqrt(finite_mean(by_patient(scores, squared_error)))
 
 
 def _specificity(scores: Sequence[CaseScore]) -> float:
     with_tumour = {score.patient for score in scores if score.has_tumour}
     free = [score for score in scores if score.patient not in with_tumour]
     return finite_mean(
-        [float(value == 0.0) for value in _by_patient(free, lambda score: float(score.label("tumour").prediction))]
+        [float(value == 0.0) for value in by_patient(free, lambda score: float(score.label("tumour").prediction))]
     )

@@ -17,7 +17,7 @@ TISSUE_HU = -200
 _TISSUE_STEP = 4
 _COUNT_AT_ONCE = 1 << 15
 
-_Crop = tuple[int, int, int, npt.NDArray[np.uint8]]
+Crop = tuple[int, int, int, npt.NDArray[np.uint8]]
 _Box = tuple[slice, slice]
 
 
@@ -41,7 +41,7 @@ class NativeFacts:
         self._orientation = orientation
         self._shape = (header.shape[orientation.axes[0]], *(header.shape[axis] for axis in orientation.plane_axes))
         self._spacing_mm = orientation.permute(header.spacing_mm)
-        self._crops: list[_Crop] = []
+        self._crops: list[Crop] = []
         # Allocated once: fresh memory of this size costs as much as the counting.
         self._work = np.empty(_COUNT_AT_ONCE, np.intp)
         self.labelled = np.zeros(self._shape[0], bool)
@@ -99,7 +99,7 @@ class NativeFacts:
         shape, spacing_mm = self._display_shape(), self._spacing_mm
         if not self._crops:
             return NativeReference(shape, spacing_mm, (0, 0, 0), np.zeros((0, 0, 0), np.uint8))
-        start, box = _assemble(self._crops)
+        start, box = assemble(self._crops)
         turned = self._orientation.transposed
         first = (start[0], start[2], start[1]) if turned else start
         labels = np.ascontiguousarray(self._orientation.display(box))
@@ -132,7 +132,7 @@ def _labelled_box(mask: npt.NDArray[np.uint8]) -> _Box | None:
     return rows, slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _assemble(crops: list[_Crop]) -> tuple[tuple[int, int, int], npt.NDArray[np.uint8]]:
+def assemble(crops: list[Crop]) -> tuple[tuple[int, int, int], npt.NDArray[np.uint8]]:
     """The smallest box around all crops: its first position and its labels, in stored order."""
     first = min(position for position, _, _, _ in crops)
     top = min(row for _, row, _, _ in crops)

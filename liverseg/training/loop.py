@@ -15,6 +15,7 @@ from liverseg.errors import TrainingError
 from liverseg.inference.pictures import PictureChoice
 from liverseg.inference.predict import PackScore, score_pack
 from liverseg.losses import inverse_frequency_weights
+from liverseg.metrics.full import FullScore
 from liverseg.metrics.summary import summarise
 from liverseg.preprocess.arrays import Pack
 from liverseg.preprocess.window import WindowParams, apply_window, window_for
@@ -23,6 +24,7 @@ from liverseg.training.batches import BatchMaker, BatchPlan, class_pixels
 from liverseg.training.best import BestEpoch, improves
 from liverseg.training.cost import training_cost
 from liverseg.training.epoch_part import EpochPart
+from liverseg.training.full_scores import score_best
 from liverseg.training.limits import check_deadline, check_loss
 from liverseg.training.network import CompiledNetwork, compile_network, needs_class_weights
 from liverseg.training.plan import check_packs, planned_updates, stop_reason
@@ -187,6 +189,20 @@ class TrainingRun:
         values: dict[str, Any] = plain(record)
         return values
 
+    def score_best(self, beat: Callable[[], None] = lambda: None) -> tuple[FullScore, ...]:
+        """Surface distances and lesions of the best epoch, which is predicted once more. Nothing of the training changes.
+
+        Args:
+            beat: called after every batch and every scan; what it raises ends the scoring, which can be repeated.
+
+        Raises:
+            MemoryExceeded: a batch did not fit.
+            RuntimeError: no epoch came to its end.
+        """
+        if self.best is None:
+            raise RuntimeError("no epoch came to its end")
+        return score_best(self.network, self.best, self._validation, self._window, self._score_batch, beat)
+
     def save(self, folder: Path) -> None:
         """Write everything that `restore` needs, atomically; a crash leaves the checkpoint before whole.
 
@@ -262,8 +278,13 @@ class TrainingRun:
             self._check_deadline()
             return self.network.predict(images)
 
-        size = min(self.config.get("batch_size"), self._validation.image.shape[0])
-        return score_pack(forward, self._validation, self._window, self.config.labels, size, self._pictures)
+        labels = self.config.labels
+        return score_pack(forward, self._validation, self._window, labels, self._score_batch, self._pictures)
+
+    @property
+    def _score_batch(self) -> int:
+        """Slices a batch of a validation."""
+        return int(min(self.config.get("batch_size"), self._validation.image.shape[0]))
 
     def _close_epoch(self, record: EpochRecord, scored: PackScore) -> None:
         if improves(record.val_dice, self.best.record.val_dice if self.best else None):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from liverseg.training.atomic import atomic_path, write_text
 
 if TYPE_CHECKING:
+    from liverseg.metrics.full import FullScore
     from liverseg.metrics.score import CaseScore
 
 SCHEMA_VERSION = 1
@@ -124,7 +125,7 @@ def _read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def write_cases(path: Path, scores: Sequence[CaseScore]) -> None:
+def write_cases(path: Path, scores: Sequence[CaseScore | FullScore]) -> None:
     """Write the scores of every scan as Parquet, one row a scan, atomically; the schema version is in the metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -61,7 +61,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return records
 
 
-_LEFT_OUT = frozenset({"uid", "cost", "cases", "checkpoint", "weights", "values", "history_json"})
+_LEFT_OUT = frozenset({"uid", "cost", "cases", "checkpoint", "weights", "values", "history_json", "scores_json"})
 _TRIAL = tuple(name for name in TrialRecord.__slots__ if name not in _LEFT_OUT)
 
 

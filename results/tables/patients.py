@@ -40,11 +40,14 @@ def _best(sweep: Sweep) -> list[TrialRecord]:
 def case_table(sweep: Sweep) -> pd.DataFrame:
     """One row a validation case of the best trial of each architecture.
 
-    Columns: `architecture`, `trial`, `case`, `patient`, `dice_liver`, `dice_tumour`, `has_tumour`.
+    Columns: `architecture`, `trial`, `case`, `patient`, `dice_liver`, `dice_tumour`, `has_tumour`, then whatever more the
+    cases were scored on; NaN where an architecture's were not.
     """
     rows = [
-        {"architecture": best.architecture, "trial": best.uid} | case._asdict()
+        {"architecture": best.architecture, "trial": best.uid} | case._asdict() | more
         for best in _best(sweep)
-        for case in best.cases
+        for case, more in zip(best.cases, best.case_scores, strict=True)
     ]
-    return pd.DataFrame(rows, columns=["architecture", "trial", *CaseScore._fields])
+    columns = ["architecture", "trial", *CaseScore._fields]
+    further = dict.fromkeys(name for row in rows for name in row if name not in columns)
+    return pd.DataFrame(rows, columns=[*columns, *further])

@@ -102,8 +102,8 @@ def _show_trial(folder: Any, uid: str) -> None:
         known = ", ".join(item.uid for item in sweep.trials[:20])
         raise UsageError("no such trial", where=folder.name, got=uid, allowed=known)
     document = asdict(found[0])
-    document.pop("history_json")
-    document["history"] = found[0].history
+    del document["history_json"], document["scores_json"]
+    document |= {"history": found[0].history, "case_scores": list(found[0].case_scores)}
     document["log"] = str(folder.trial(found[0].uid) / "log.txt")
     write_json({"schema_version": 1, **finite(document)})
 

@@ -1,8 +1,9 @@
 """How long a ranked table of many finished trials takes, from the ledger on disk: reading, checking, folding, ranking.
 
-    python -m tests.benchmarks.bench_table [--trials 10000] [--json FILE]
+    python -m tests.benchmarks.bench_table [--trials 10000] [--full] [--json FILE]
 
-CPU seconds and wall seconds, best of five; the import of pandas is apart.
+CPU seconds and wall seconds, best of five; the import of pandas is apart. With `--full` every trial has surface distances
+and lesions too, in its metrics and for each case.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tests.results.ledger_factory import (
     ARCHITECTURES,
     FakeLedger,
     finished_payload,
+    scored_in_full,
     suggested_payload,
     sweep_payload,
     uid_of,
@@ -29,7 +31,7 @@ CASES = 5
 TARGET_S = 1.0
 
 
-def write_ledger(folder: Path, trials: int) -> Path:
+def write_ledger(folder: Path, trials: int, full: bool) -> Path:
     """A ledger of `trials` finished trials, each suggested, started and finished with history and cases."""
     import numpy as np
 
@@ -41,7 +43,8 @@ def write_ledger(folder: Path, trials: int) -> Path:
         architecture = names[number % len(names)]
         ledger.add("suggested", **suggested_payload(number, architecture, rng))
         ledger.add("started", uid=uid_of(number), attempt=1)
-        ledger.add("finished", **finished_payload(uid_of(number), architecture, rng, cases=CASES, epochs=EPOCHS))
+        payload = finished_payload(uid_of(number), architecture, rng, cases=CASES, epochs=EPOCHS)
+        ledger.add("finished", **(scored_in_full(payload, rng) if full else payload))
     ledger.add("closed", reason="finished")
     return ledger.write(folder)
 
@@ -53,7 +56,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
     return time.process_time() - cpu, time.perf_counter() - wall, result
 
 
-def measure(trials: int) -> dict[str, Any]:
+def measure(trials: int, full: bool) -> dict[str, Any]:
     """The measurement, as one document."""
     import_cpu, import_wall, _ = timed(lambda: __import__("pandas"))
     from results.fold import fold
@@ -61,7 +64,7 @@ def measure(trials: int) -> dict[str, Any]:
     from results.tables import trial_table
 
     with tempfile.TemporaryDirectory() as folder:
-        path = write_ledger(Path(folder), trials)
+        path = write_ledger(Path(folder), trials, full)
         runs = []
         for _ in range(5):
             read_cpu, read_wall, events = timed(lambda: read_events(path))
@@ -72,6 +75,7 @@ def measure(trials: int) -> dict[str, Any]:
         best = min(runs)
         return {
             "trials": trials,
+            "full": full,
             "rows": len(table),
             "ledger_mb": round(path.stat().st_size / 1e6, 1),
             "total_cpu_s": round(best[0], 3),
@@ -89,9 +93,10 @@ def main() -> None:
     """Measure and print; with `--json FILE` also write."""
     parser = argparse.ArgumentParser(description="ranked table from a ledger")
     parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--full", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    found = measure(options.trials)
+    found = measure(options.trials, options.full)
     print(
         f"{found['trials']} finished trials, {found['ledger_mb']} MB: {found['total_cpu_s']:.3f} CPU-s "
         f"(read {found['read_cpu_s']:.3f}, fold {found['fold_cpu_s']:.3f}, table {found['table_cpu_s']:.3f}; "

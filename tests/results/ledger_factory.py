@@ -187,6 +187,30 @@ def finished_payload(
     }
 
 
+MORE_COLUMNS = (
+    *(f"{name}_{label}" for label in ("liver", "tumour") for name in ("voe", "rvd", "rmsd", "mssd")),
+    *(f"{name}_{label}" for label in ("liver", "tumour") for name in ("assd", "hd95", "nsd")),
+    *("lesions_reference", "lesions_prediction", "lesions_matched"),
+)
+
+
+def scored_in_full(payload: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """A finished payload as a trial that scored its best epoch in full leaves it; the first case's tumour was missed."""
+    metrics: dict[str, Any] = {"lesions_reference": 9, "lesions_prediction": 12, "lesion_recall_iou50": 0.5}
+    for label in ("liver", "tumour", "liver_only"):
+        for name in ("assd", "rmsd", "mssd", "hd95", "nsd"):
+            metrics |= {f"{name}_{label}_mean": float(rng.uniform(1, 9)), f"{name}_{label}_sd": 1.5}
+            metrics |= {f"{name}_{label}_failures": int(label == "tumour")} if name != "nsd" else {}
+    rows = [[*rng.uniform(0, 9, len(MORE_COLUMNS) - 3).tolist(), 2, 3, 1] for _ in payload["cases"]]
+    tumour = slice(len(MORE_COLUMNS) - 6, len(MORE_COLUMNS) - 3)
+    for row, case in zip(rows, payload["cases"], strict=True):
+        if not case[4]:
+            row[tumour] = [None] * 3
+    if rows:
+        rows[0][tumour] = ["inf", "inf", 0.0]
+    return {**payload, "metrics": payload["metrics"] | metrics, "scores": {"columns": list(MORE_COLUMNS), "rows": rows}}
+
+
 def suggested_payload(number: int, architecture: str, rng: np.random.Generator, **changes: Any) -> dict[str, Any]:
     payload: dict[str, Any] = {
         "uid": uid_of(number),

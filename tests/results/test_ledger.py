@@ -46,8 +46,8 @@ def plain(value: Any) -> Any:
 def test_a_line_gives_back_its_payload(payload: dict[str, Any]) -> None:
     line = encode(1, "2026-01-01T00:00:00.000Z", "finished", payload)
     event = decode(line[:-1], 1, "x")
-    found = dict(event.payload) | ({"history": json.loads(event.history)} if event.history else {})
-    assert found == plain(payload)
+    last = {"scores": event.scores, "history": event.history}
+    assert dict(event.payload) | {name: json.loads(text) for name, text in last.items() if text} == plain(payload)
     assert line.isascii()
     assert line.count(b"\n") == 1
 
@@ -75,6 +75,20 @@ def test_history_is_written_last_and_left_unparsed(tmp_path: Path) -> None:
         event = ledger.append("finished", history={"epoch": [1, 2], "loss": [0.5, math.nan]}, uid="t1")
     assert event.payload == {"uid": "t1"}
     assert json.loads(event.history) == {"epoch": [1, 2], "loss": [0.5, None]}
+
+
+nested = st.recursive(
+    st.sampled_from([1, ', "scores":1', ',"history":2', ', "history":', "}"]),
+    lambda inner: st.dictionaries(st.sampled_from(["a", "scores", "history", ', "scores"']), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(payload=st.dictionaries(st.sampled_from(["uid", "scores", "history", "metrics"]), nested))
+def test_no_member_further_in_and_no_text_is_taken_for_the_last_ones(payload: dict[str, Any]) -> None:
+    event = decode(encode(1, "t", "finished", payload)[:-1], 1, "x")
+    last = {"scores": event.scores, "history": event.history}
+    assert dict(event.payload) | {name: json.loads(text) for name, text in last.items() if text} == payload
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,11 @@ from results.tables import (
     trial_table,
 )
 from tests.results.ledger_factory import (
+    MORE_COLUMNS,
     FakeLedger,
     finished_payload,
     realistic,
+    scored_in_full,
     suggested_payload,
     sweep_payload,
     uid_of,
@@ -217,6 +219,23 @@ def test_replicate_seeds_are_averaged_and_their_spread_is_shown() -> None:
     means = [np.mean([case.dice_liver for case in trial.cases]) for trial in sweep.trials[:2]]
     assert row["mean"] == pytest.approx(np.mean(means))
     assert row["seed_sd"] == pytest.approx(np.std(means, ddof=1))
+
+
+def test_cases_show_whatever_they_were_scored_on(sweep: Sweep) -> None:
+    rng = np.random.default_rng(2)
+    ledger = FakeLedger()
+    ledger.add("sweep", **sweep_payload(2, 2, architectures=["unet", "segnet"]))
+    for number, architecture in enumerate(("unet", "segnet")):
+        ledger.add("suggested", **suggested_payload(number, architecture, rng))
+        ledger.add("started", uid=uid_of(number), attempt=1)
+        payload = finished_payload(uid_of(number), architecture, rng, cases=2)
+        ledger.add("finished", **(scored_in_full(payload, rng) if number else payload))
+    table = case_table(folded(ledger)).set_index("architecture")
+    assert table.columns[-len(MORE_COLUMNS) :].tolist() == list(MORE_COLUMNS)
+    assert table.loc["unet", "hd95_liver"].isna().all() and table.loc["segnet", "hd95_liver"].notna().all()
+    assert table.loc["segnet", "hd95_tumour"].tolist()[0] == math.inf
+    plain = ["architecture", "trial", "case", "patient", "dice_liver", "dice_tumour", "has_tumour"]
+    assert case_table(sweep).columns.tolist() == plain
 
 
 def test_several_objectives_add_their_columns_and_the_front() -> None:

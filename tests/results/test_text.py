@@ -54,6 +54,10 @@ def test_titles() -> None:
     assert metric("dice_tumour_mean").title == "Dice tumour"
     assert metric("slice_dice_smooth1_liver_only_sd").title == "SD slice Dice* liver (label 1)"
     assert metric("voe_liver_mean").direction == "minimize"
+    failures = metric("hd95_liver_failures")
+    assert (failures.title, failures.direction, failures.decimals) == ("failures HD95 liver (mm)", "minimize", 0)
+    assert metric("nsd_tumour_mean").direction == "maximize"
+    assert metric("lesion_recall_iou50").decimals == 3
     assert metric("own_score").title == "own_score"
     assert not is_metric("own_score")
     assert column("average_dice_liver_mean").head == "average Dice liver"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from typing import Any
@@ -13,8 +14,15 @@ from hypothesis import strategies as st
 
 from results.errors import LedgerError
 from results.fold import fold
+from results.ledger_line import Event
 from results.records import STATES, Checkpoint, TrialRecord
-from tests.results.ledger_factory import finished_payload, suggested_payload, sweep_payload
+from tests.results.ledger_factory import (
+    MORE_COLUMNS,
+    finished_payload,
+    scored_in_full,
+    suggested_payload,
+    sweep_payload,
+)
 from tests.results.test_fold import FAILED, FINISHED, STARTED, SWEEP, events, suggested
 
 Step = tuple[str, dict[str, Any]]
@@ -122,8 +130,6 @@ def test_a_trial_knows_from_which_epoch_its_last_attempt_went_on() -> None:
 
 
 def test_values_of_every_epoch_come_from_the_history_once_there_is_one() -> None:
-    from results.ledger_line import Event
-
     rows = events(SWEEP, suggested(), started(0), checkpoint(2, 0.1, 0.2))
     history = b'{"epoch":[1,2,4],"val_dice":[0.1,null,0.4]}'
     rows.append(Event(5, "2026-01-01T00:00:05.000Z", "finished", FINISHED[1], history))
@@ -215,3 +221,26 @@ def test_every_trial_is_in_one_state_and_every_illegal_step_is_refused(steps: li
         assert bool(trial.failure) == (trial.state == "failed")
         assert bool(trial.ended) == (trial.state not in OPEN)
         assert trial.attempts == attempts[trial.uid]
+
+
+def finished_in_full(**changes: Any) -> Step:
+    rng = np.random.default_rng(1)
+    return "finished", {**scored_in_full(finished_payload("t0", "unet", rng, cases=3), rng), "uid": "t0", **changes}
+
+
+def test_cases_may_carry_more_scores_than_dice() -> None:
+    step = finished_in_full()
+    facts = dict(step[1])
+    scores = json.dumps(facts.pop("scores")).encode()
+    rows = events(SWEEP, suggested(), started(0))
+    trial = fold([*rows, Event(4, "2026-01-01T00:00:05.000Z", "finished", facts, scores=scores)]).trials[0]
+    first, second, _ = trial.case_scores
+    assert tuple(second) == MORE_COLUMNS and len(trial.cases) == 3
+    assert (first["hd95_tumour"], first["nsd_tumour"]) == (math.inf, 0.0)
+    assert second["hd95_liver"] == step[1]["scores"]["rows"][1][MORE_COLUMNS.index("hd95_liver")]
+    assert trial.metric("hd95_tumour_failures") == 1
+
+
+def test_cases_of_a_trial_that_was_not_scored_in_full_have_dice_alone() -> None:
+    step = ("finished", {**finished_payload("t0", "unet", np.random.default_rng(1), cases=2), "uid": "t0"})
+    assert trial_after(started(0), step).case_scores == ({}, {})

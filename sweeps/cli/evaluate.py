@@ -1,0 +1,138 @@
+"""`liversweep evaluate`: predicted masks against reference masks, from any tool."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sweeps.cli import EXIT_USAGE
+from sweeps.cli.console import note, print_tables, progress, write_json
+from sweeps.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from liverseg.metrics.evaluate import Evaluation, MaskScore
+
+_LABELS = {"liver": "liver", "tumour": "tumour", "liver_only": "liver (label 1)"}
+_HEADS = {"dice": "Dice", "voe": "VOE", "rvd": "RVD", "assd": "ASSD", "rmsd": "RMSD", "mssd": "HD100", "hd95": "HD95"}
+_DECIMALS = {"assd": 2, "rmsd": 2, "mssd": 1, "hd95": 1}
+
+
+def evaluate(
+    prediction: Annotated[
+        Path,
+        typer.Option("--prediction", metavar="P", help="A predicted mask, or a folder of them.", show_default=False),
+    ],
+    reference: Annotated[
+        Path, typer.Option("--reference", metavar="R", help="Its reference mask, or their folder.", show_default=False)
+    ],
+    tolerance_mm: Annotated[float, typer.Option("--tolerance-mm", help="Of the NSD (surface Dice), mm.")] = 2.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Score predicted masks against reference masks: overlap, surface distances in mm, tumours one by one.
+
+    Masks are NIfTI files with 0 background, 1 liver, 2 tumour, in any orientation, prediction and reference on the same grid.
+    Files of two folders are paired by name. Liver is label 1 or 2.
+    """
+    from liverseg.metrics.evaluate import evaluate as score
+    from liverseg.metrics.evaluate import find_pairs
+
+    pairs, problems = find_pairs(prediction.expanduser(), reference.expanduser())
+    with progress("scoring", len(pairs)) as advance:
+        found = score(pairs, tolerance_mm, problems=problems, on_pair=advance)
+    _show(found, as_json)
+    for problem in found.problems:
+        note(f"error: {problem}")
+    if found.problems:
+        raise typer.Exit(EXIT_USAGE)
+
+
+def _show(found: Evaluation, as_json: bool) -> None:
+    from liverseg.metrics.evaluation_document import as_document
+
+    if as_json:
+        write_json(as_document(found))
+    elif found.scores:
+        print_tables(_tables(found))
+
+
+def _tables(found: Evaluation) -> list[Any]:
+    tumour = any(_has_tumour(item) for item in found.scores)
+    labels = tuple(_LABELS) if tumour else ("liver",)
+    tables = [_case_table(found, labels)]
+    if tumour:
+        tables.append(_lesion_table(found.scores))
+    if len(found.scores) > 1:
+        tables.append(_summary_table(found, labels))
+    if not tumour:
+        note("no tumour in any mask: the liver alone is shown")
+    return tables
+
+
+def _has_tumour(item: MaskScore) -> bool:
+    score = item.score.case.label("tumour")
+    return score.reference + score.prediction > 0
+
+
+def _table(title: str, heads: Sequence[str], left: int) -> Any:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for position, head in enumerate(heads):
+        table.add_column(head, justify="left" if position < left else "right")
+    return table
+
+
+def _case_table(found: Evaluation, labels: tuple[str, ...]) -> Any:
+    from liverseg.metrics.evaluation_document import SCORES, score_value
+
+    heads = (
+        "case",
+        "label",
+        "mL",
+        "predicted mL",
+        *(_HEADS.get(name, f"NSD {found.tolerance_mm:g} mm") for name in SCORES),
+    )
+    table = _table("Scores by case (distances in mm)", heads, 2)
+    for item in found.scores:
+        case = item.score.case
+        for label in labels:
+            part = case.label(label)
+            volumes = [f"{voxels * case.voxel_ml:.1f}" for voxels in (part.reference, part.prediction)]
+            numbers = [_text(name, score_value(item.score, label, name)) for name in SCORES]
+            table.add_row(item.name if label == labels[0] else "", _LABELS[label], *volumes, *numbers)
+    return table
+
+
+def _lesion_table(scores: Sequence[MaskScore]) -> Any:
+    heads = ("case", "tumours", "found (IoU > 0.5)", "touched", "predicted", "true (IoU > 0.5)", "touching")
+    table = _table("Tumours one by one (26-connected)", heads, 1)
+    for item in scores:
+        lesions = item.score.lesions
+        assert lesions is not None
+        sides = (lesions.reference, lesions.prediction)
+        table.add_row(item.name, *(str(n) for side in sides for n in (side.count, side.matched, side.touched)))
+    return table
+
+
+def _summary_table(found: Evaluation, labels: tuple[str, ...]) -> Any:
+    from liverseg.metrics.evaluation_document import summary_of
+
+    heads = ("label", "score", "mean ± SD", "median", "n", "failures", "undefined")
+    table = _table(f"Over {len(found.scores)} cases (tumour: over those that have one)", heads, 2)
+    for label in labels:
+        for name, figures in summary_of(found.scores, label).items():
+            mean, sd, median = (_text(name, figures[key]) for key in ("mean", "sd", "median"))
+            counts = (str(figures[key]) if figures[key] else "–" for key in ("failures", "undefined"))
+            head = _HEADS.get(name, f"NSD {found.tolerance_mm:g} mm")
+            table.add_row(_LABELS[label], head, f"{mean} ± {sd}", median, str(figures["n"]), *counts)
+    return table
+
+
+def _text(name: str, value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:.{_DECIMALS.get(name, 3)}f}".replace("-", "−")
