@@ -51,11 +51,12 @@ def rows_text(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def render(document: Document) -> dict[str, str]:
-    """Trials, architectures, factors, patients, pairs, ranks, cases and failures, each in a file of that name."""
+    """Trials, architectures, factors, patients, pairs, ranks, cases, failures, and the tables of sections: a file each."""
     stages = document.architectures
     architectures = [table.frame.assign(table=table.title) if len(stages) > 1 else table.frame for table in stages]
     factors = [table.frame.assign(parameter=table.title) for table in document.factors]
-    return {
+    further = {f"{table.key}.csv": frame_text(table.frame) for part in document.sections for table in part.tables}
+    return further | {
         "trials.csv": frame_text(document.trials.frame),
         "architectures.csv": frame_text(_stack(architectures)),
         "factors.csv": frame_text(_stack(factors)),

@@ -12,6 +12,8 @@ from results.records import Sweep
 from results.reports.comparison_layouts import pair_layout, patient_layout, rank_layout
 from results.reports.history import history_facts
 from results.reports.layouts import architecture_layout, factor_layouts, stages, trial_layout
+from results.reports.section import Material, Section
+from results.reports.sections import make_sections
 from results.reports.summary import summary, sweep_optimism
 from results.reports.table import Table
 from results.statistics import Comparison, Optimism, architecture_scores, compare
@@ -46,6 +48,7 @@ class Document:
         patients, pairs, ranks: the comparison of architectures as tables; the last two are empty with fewer than two.
         comparison: the same as records.
         optimism: what the best score owes to selection; None where that cannot be told.
+        sections: further parts, which formats show without knowing what they are about.
         failure_groups: failed trials that share a remedy.
         failures: each failed trial.
         pictures: by uid of the trial.
@@ -63,6 +66,7 @@ class Document:
     ranks: Table
     comparison: Comparison
     optimism: Optimism | None
+    sections: tuple[Section, ...]
     failure_groups: tuple[FailureGroup, ...]
     failures: tuple[Failure, ...]
     definitions: tuple[tuple[str, str], ...]
@@ -73,7 +77,8 @@ class Document:
     @property
     def tables(self) -> tuple[Table, ...]:
         """All tables, in the order in which they are shown."""
-        return (*self.architectures, self.trials, *self.factors, self.patients, self.pairs, self.ranks)
+        further = (table for section in self.sections for table in section.tables)
+        return (*self.architectures, self.trials, *self.factors, self.patients, self.pairs, self.ranks, *further)
 
 
 def build_document(sweep: Sweep, pictures: Mapping[str, Pictures] | None = None) -> Document:
@@ -81,6 +86,7 @@ def build_document(sweep: Sweep, pictures: Mapping[str, Pictures] | None = None)
     record = sweep.sweep
     groups = failure_groups(sweep)
     comparison, optimism = compare(architecture_scores(sweep)), sweep_optimism(sweep)
+    material = Material(sweep, comparison, optimism, dict(pictures or {}))
     return Document(
         title=printable(record.name),
         sweep=sweep,
@@ -94,6 +100,7 @@ def build_document(sweep: Sweep, pictures: Mapping[str, Pictures] | None = None)
         ranks=rank_layout(comparison),
         comparison=comparison,
         optimism=optimism,
+        sections=make_sections(material),
         failure_groups=groups,
         failures=_failures(sweep, groups),
         definitions=definitions(),

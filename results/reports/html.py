@@ -75,6 +75,7 @@ def _content(document: Document) -> dict[str, Any]:
         "policy": content_policy(),
         "script": Markup(SCRIPT),
         "plots": [(plot, Markup(plot.svg)) for plot in plots],
+        "sections": [(section, [(plot, Markup(plot.svg)) for plot in section.draw()]) for section in document.sections],
         "grid": grid,
         "colours": {name: "#" + bytes(LABEL_COLOURS[value]).hex() for name, value in (("liver", 1), ("tumour", 2))},
         "headline": document.architectures[0],

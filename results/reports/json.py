@@ -14,6 +14,7 @@ from results.columns import is_missing
 from results.ranking import RankedTrial, rank_trials
 from results.records import Cost, SweepRecord, TrialRecord
 from results.reports.document import Document
+from results.reports.section import Section
 from results.statistics import Optimism
 from results.tables import case_table
 
@@ -37,6 +38,7 @@ def as_json(document: Document) -> dict[str, Any]:
         "ranks": _records(document.ranks.frame),
         "agreements": [asdict(found) for found in document.comparison.agreements],
         "optimism": _optimism(document.optimism),
+        "sections": {section.key: _section(section) for section in document.sections},
         "cases": _records(case_table(sweep)),
         "failure_groups": [asdict(group) for group in document.failure_groups],
         "failures": [asdict(failure) for failure in document.failures],
@@ -44,6 +46,11 @@ def as_json(document: Document) -> dict[str, Any]:
     }
     plain: dict[str, Any] = _plain(content)
     return plain
+
+
+def _section(section: Section) -> dict[str, Any]:
+    tables = {table.key: _records(table.frame) for table in section.tables}
+    return {"title": section.title, "text": list(section.text), "tables": tables, **section.facts}
 
 
 def _optimism(found: Optimism | None) -> dict[str, Any] | None:

@@ -46,6 +46,10 @@ def render(document: Document) -> dict[str, str]:
         parts += _section(table, 3)
     for table in (document.patients, document.pairs, document.ranks):
         parts += _section(table) if table.rows else []
+    for section in document.sections:
+        parts += [f"## {escape(section.title)}", *map(escape, section.text)]
+        for table in section.tables:
+            parts += _section(table, 3) if table.rows else []
     parts += _failures(document)
     parts += ["## Data and run", table_text(("fact", "value"), document.facts, (False, False))]
     parts += ["## Scores", table_text(("score", "definition"), document.definitions, (False, False))]

@@ -13,6 +13,7 @@ from rich.text import Text
 from results.failures import FailureGroup
 from results.reports.document import Document
 from results.reports.failure_table import NO_MESSAGE, sentence
+from results.reports.section import Section
 from results.reports.table import Table
 from results.text import printable
 
@@ -38,6 +39,8 @@ def renderables(
         parts += [rich_table(table, width=width, rows=rows) for table in document.factors]
     parts.append(rich_table(document.trials, width=width, rows=rows))
     parts += _pairs(document, width)
+    for section in document.sections:
+        parts += _section(section, width) if section.screen else []
     parts += _failures(document)
     for paragraph in document.summary:
         parts += [Text(paragraph), Text("")]
@@ -63,6 +66,13 @@ def rich_table(table: Table, *, width: int = WIDTH, rows: int | None = None) -> 
         rich.caption = Text(f"and {hidden} more in the other formats")
         rich.caption_justify = "left"
     return rich
+
+
+def _section(section: Section, width: int) -> list[RenderableType]:
+    parts: list[RenderableType] = [rich_table(table, width=width) for table in section.tables if table.rows]
+    for paragraph in section.text:
+        parts += [Text(paragraph), Text("")]
+    return parts
 
 
 def _pairs(document: Document, width: int) -> list[RenderableType]:

@@ -1,0 +1,66 @@
+"""A part of a report that every format shows without knowing what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from results.pictures import Pictures
+from results.records import Sweep
+from results.reports.table import Table
+from results.statistics import Comparison, Optimism
+
+if TYPE_CHECKING:
+    from results.plots.style import Plot
+
+
+def no_plots() -> tuple[Plot, ...]:
+    """For sections without plots."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What sections are made of.
+
+    Attributes:
+        sweep: the sweep.
+        comparison: of its architectures.
+        optimism: of its best score; None where that cannot be told.
+        pictures: by uid of the trial.
+    """
+
+    sweep: Sweep
+    comparison: Comparison
+    optimism: Optimism | None
+    pictures: Mapping[str, Pictures]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of a report.
+
+    Attributes:
+        key: short name: anchor in HTML, member in JSON. Letters and hyphens.
+        title: heading.
+        short: word for it where there is little room, such as a list of links.
+        text: paragraphs in plain words, printable.
+        tables: each with a key of its own in the whole report, which names its CSV file.
+        draw: makes the plots; called by formats that show plots only, since it loads matplotlib.
+        facts: further numbers for programs, JSON types (NaN allowed).
+        screen: whether a terminal shows the text and tables too.
+    """
+
+    key: str
+    title: str
+    short: str
+    text: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    draw: Callable[[], tuple[Plot, ...]] = no_plots
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    screen: bool = False
+
+
+MakeSection = Callable[[Material], Section | None]
+"""Makes a section, or None where there is nothing to say."""

@@ -1,0 +1,13 @@
+"""The sections of a report beside its main tables, in the order in which they are shown."""
+
+from __future__ import annotations
+
+from results.reports.section import MakeSection, Material, Section
+
+SECTIONS: tuple[MakeSection, ...] = ()
+
+
+def make_sections(material: Material) -> tuple[Section, ...]:
+    """All sections that have something to say."""
+    made = [make(material) for make in SECTIONS]
+    return tuple(section for section in made if section is not None)
