@@ -11,9 +11,11 @@ import pandas as pd
 
 from results.ranking import best_by_architecture
 from results.records import Sweep, TrialRecord
-from results.tables.trials import score_columns
+from results.tables.trials import full_columns, score_columns
 
 BASELINE = "(all background)"
+# Beyond it a number is no count.
+_MOST = 2**53
 
 
 def architecture_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFrame:
@@ -21,7 +23,7 @@ def architecture_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFram
 
     Columns: `architecture`; of its best trial `parameters_m` (millions), `gflops` (one slice, forward),
     `s_per_epoch`, the objectives, `dice_L_mean` for each label, `dice_L_sd` (between patients), the study's slice
-    Dice, `n_patients`, `n_tumour_patients`; over all its trials `trials`, `finished`, `pruned`, `failed`, `failures`
+    Dice, those of `full_columns`, `n_patients`, `n_tumour_patients`; over all its trials `trials`, `finished`, `pruned`, `failed`, `failures`
     (such as `oom 2, nan 1`), `updates` (spent); and `best_trial`. Architectures without a ranked trial come last,
     with NaN.
 
@@ -45,9 +47,10 @@ def _columns(sweep: Sweep) -> list[str]:
     labels = sweep.sweep.labels
     scores = [f"dice_{label}_{part}" for part in ("mean", "sd") for label in labels]
     others = [name for name in score_columns(sweep) if name not in scores]
-    objectives = [name for name in others if not name.startswith("slice_")]
+    full = [name for name in full_columns(sweep) if name in others]
+    objectives = [name for name in others if not name.startswith("slice_") and name not in full]
     study = [name for name in others if name.startswith("slice_")]
-    names = ["architecture", "parameters_m", "gflops", "s_per_epoch", *objectives, *scores, *study]
+    names = ["architecture", "parameters_m", "gflops", "s_per_epoch", *objectives, *scores, *study, *full]
     return [*names, *_COUNTS[:-1], "failures", "updates", "best_trial"]
 
 
@@ -72,7 +75,7 @@ def _of_best(sweep: Sweep, best: TrialRecord) -> dict[str, Any]:
 
 
 def _count(value: float) -> Any:
-    return int(value) if math.isfinite(value) else pd.NA
+    return int(value) if 0 <= value <= _MOST else pd.NA
 
 
 def failures_text(trials: Sequence[TrialRecord]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from results.reports.section import MakeSection, Material, Section
+from results.reports.sections.metrics import make_metrics
 
-SECTIONS: tuple[MakeSection, ...] = ()
+SECTIONS: tuple[MakeSection, ...] = (make_metrics,)
 
 
 def make_sections(material: Material) -> tuple[Section, ...]:
