@@ -23,8 +23,8 @@ def trial_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFrame:
     there are several), `continues` (the trial that it trains on; where there is one), one for each parameter that
     varies, `state`, `failure`, `best_epoch`, `epochs`, `planned_epochs` (where trials differ in length), `updates`, the
     objectives (`val_dice`), `dice_liver_mean`, `dice_liver_sd`, `dice_tumour_mean`, `dice_tumour_sd` (for the labels
-    of the sweep), the study's slice Dice, those of `full_columns`, `seconds`, `s_per_epoch`, `parameters`, `gflops`. Missing numbers are NaN
-    or `pd.NA`.
+    of the sweep), the study's slice Dice, those of `full_columns`, `seconds`, `s_per_epoch`, `parameters`, `gflops`.
+    Missing numbers are NaN or `pd.NA`.
 
     Args:
         sweep: the sweep.
