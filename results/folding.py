@@ -116,6 +116,12 @@ def count(event: Event, name: str, default: int = 0, *, most: int = MOST) -> int
     return found
 
 
+def needed(event: Event, name: str) -> int:
+    """As `count`, of a number that must be there; raises `TypeError` where it is not."""
+    whole(event.payload[name])
+    return count(event, name)
+
+
 def whole(value: Any) -> int:
     """A whole number of a payload that fits into 64 bits; raises `TypeError` otherwise."""
     if not isinstance(value, int) or isinstance(value, bool) or value.bit_length() > 63:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from results.folding import Folding, count, members, number, numbers, refuse, whole, word, words
+from results.folding import Folding, count, members, needed, number, numbers, refuse, whole, word, words
 from results.ledger_line import Event
 from results.records import (
     CLOSINGS,
@@ -32,7 +32,7 @@ def _on_sweep(folding: Folding, event: Event) -> None:
         name=word(facts["name"]),
         objectives=_objectives(event),
         architectures=words(facts["architectures"]),
-        trials=count(event, "trials"),
+        trials=needed(event, "trials"),
         labels=words(facts.get("labels", ["liver", "tumour"])),
         schema_version=version,
         hashes=members(facts.get("hashes")),
@@ -82,7 +82,7 @@ def _data(facts: Mapping[str, Any]) -> DataRecord:
 def _on_inherited(folding: Folding, event: Event) -> None:
     """A trial of an older sweep. All are named before the first of this sweep, so that the sampler knows them."""
     facts = event.payload
-    source, uid, state = str(facts["source"]), str(facts["uid"]), facts["state"]
+    source, uid, state = word(facts["source"]), word(facts["uid"]), facts["state"]
     if folding.drafts:
         raise refuse(event, "a trial was inherited after the first was suggested", got=uid)
     if (source, uid) in folding.inherited:
@@ -104,7 +104,7 @@ def _on_inherited(folding: Folding, event: Event) -> None:
 
 def _on_extended(folding: Folding, event: Event) -> None:
     facts = event.payload
-    trials, longer = count(event, "trials"), words(facts.get("longer"))
+    trials, longer = needed(event, "trials"), words(facts.get("longer"))
     if trials < folding.sweep["trials"]:
         raise refuse(event, "an extension takes trials away", got=trials, allowed=f"{folding.sweep['trials']} or more")
     unknown = [uid for uid in longer if uid not in folding.drafts]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from results.folding import MOST_EPOCHS, Draft, Folding, count, members, number, numbers, refuse, whole, word
+from results.folding import MOST_EPOCHS, Draft, Folding, count, members, needed, number, numbers, refuse, whole, word
 from results.ledger_line import Event
 from results.records import CaseScore, Checkpoint, Cost, State
 
@@ -21,7 +21,7 @@ _RELEASED = {"weights": "weights", "state": "checkpoint"}
 
 def _on_suggested(folding: Folding, event: Event) -> None:
     facts = event.payload
-    uid, position = facts["uid"], count(event, "number")
+    uid, position = facts["uid"], needed(event, "number")
     if not _UID.fullmatch(uid):
         raise refuse(event, "the name of a trial could leave its folder", got=repr(uid), allowed=_UID.pattern)
     if uid in folding.drafts or position in folding.numbers:

@@ -100,7 +100,8 @@ def to_labels(
     Args:
         raw: stored voxels.
         header: of their file.
-        path, case: for the error.
+        path: of the file, for the error.
+        case: its case, for the error.
         meaning: label of each value that has one, all others being background; None for values that are labels already.
 
     Raises:

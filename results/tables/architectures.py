@@ -24,8 +24,8 @@ def architecture_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFram
     Columns: `architecture`; of its best trial `parameters_m` (millions), `gflops` (one slice, forward),
     `s_per_epoch`, the objectives, `dice_L_mean` for each label, `dice_L_sd` (between patients), the study's slice
     Dice, those of `full_columns`, `n_patients`, `n_tumour_patients`; over all its trials `trials`, `finished`, `pruned`,
-    `failed`, `failures` (such as `oom 2, nan 1`), `updates` (spent); and `best_trial`. Architectures without a ranked trial come last,
-    with NaN.
+    `failed`, `failures` (such as `oom 2, nan 1`), `updates` (spent); and `best_trial`. Architectures
+    without a ranked trial come last, with NaN.
 
     Args:
         sweep: the sweep.

@@ -53,8 +53,8 @@ def evaluate(
     Files with other values need --prediction-label or --reference-label. Files of two folders are paired by name. Liver is
     label 1 or 2.
     """
-    from liverseg.metrics.evaluate import evaluate as score
     from liverseg.metrics.evaluate import Meanings, find_pairs, meaning_of
+    from liverseg.metrics.evaluate import evaluate as score
 
     meanings = Meanings(
         meaning_of(prediction_label, "--prediction-label"), meaning_of(reference_label, "--reference-label")

@@ -67,7 +67,9 @@ def _row(table: Table, record: Mapping[Hashable, Any]) -> tuple[str, ...]:
     """The cells of one row, its figures with the decimals that the score of the row deserves."""
     decimals = metric(record["name"]).decimals
     figures = {name: Column(name, name, decimals).text(record[name]) for name in _FIGURES}
-    return tuple(shown.text({**record, **figures}) for shown in table.shown)
+    return tuple(
+        shown.text({**{str(name): value for name, value in record.items()}, **figures}) for shown in table.shown
+    )
 
 
 def _pooled_layout(frame: pd.DataFrame, labels: Sequence[str]) -> Table:
