@@ -34,14 +34,15 @@ from tests.crash.fake_command import fake_setting, no_scans
 
 SPEC = """\
 name: {name}
-data: {{root: ., labels: {labels}, split: {{test: 0, validation: 0.4}}}}
+data: {{root: ., labels: {labels}, split: {{test: 0, validation: 0.4, folds: {folds}}}}}
 search:
   trials: {trials}
   sampler: {sampler}
+  replicate: {replicate}
   scheduler: {scheduler}
   space: {space}
   architectures: {architectures}
-train: {{epochs: {epochs}}}
+train: {{epochs: {epochs}, seeds: {seeds}}}
 {more}
 """
 DEFAULTS = {
@@ -53,6 +54,9 @@ DEFAULTS = {
     "space": "{learning_rate: {log: [1.0e-5, 1.0e-2]}}",
     "architectures": "{unet: {base_filters: 4}, segnet: {base_filters: 4}}",
     "epochs": 3,
+    "folds": 1,
+    "seeds": 1,
+    "replicate": "best",
     "more": "",
 }
 
@@ -96,7 +100,7 @@ class Machine:
 
     @contextlib.contextmanager
     def workplace(self, spec: Spec, *_: Any) -> Iterator[Workplace]:
-        yield Workplace(spec, Prepared({}, 0, 0), Slots(1, 1, 0))
+        yield Workplace(spec, Prepared(({},), 0, 0), Slots(1, 1, 0))
 
     def search(
         self,
@@ -144,9 +148,11 @@ class Machine:
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Put this in the place of Ray, scans and signal handlers; and the disk need not be waited for."""
+    """Put this in the place of Ray, scans and signal handlers: neither the disk nor Keras need be waited for."""
     machine = Machine()
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    # With Keras in this process from other tests, tidying up after a trial that did not use it takes a second.
+    monkeypatch.setattr("sweeps.executor.session._release", lambda: None)
     for module in (sweeps.run, sweeps.resume, sweeps.fork):
         monkeypatch.setattr(module, "checked_cohort", no_scans)
         monkeypatch.setattr(module, "interruptible", contextlib.nullcontext)
