@@ -47,6 +47,7 @@ def ends_of(folder: Path) -> list[str]:
 
 
 @pytest.mark.ray
+@pytest.mark.timeout(900)
 def test_r01_r02_r03_real_drivers_on_ray_killed_ten_times(tmp_path: Path) -> None:
     rng, trials = random.Random(11), 24
     write_spec(tmp_path, trials=trials, epochs=4)
