@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from results.records import Sweep
+from results.reports.history import counted
 from results.reports.section import Material, Section
 from results.reports.summary import selected_on, selection_sentence
 from results.reports.table import Shown, Table, make_table
@@ -55,8 +56,8 @@ def _tests(sweep: Sweep, optimism: Optimism) -> list[dict[str, Any]]:
 
 def _beside(sweep: Sweep, tests: list[dict[str, Any]]) -> str:
     if tests:
-        found = f"the test patients have told: {tests[0]['mean']:.3f} on {tests[0]['patients']}"
-        return f"{_LEFT}{found}. The test patients stand below beside the estimate."
+        patients = counted(tests[0]["patients"], "patient")
+        return f"{_LEFT}the test patients have told: a mean Dice of {tests[0]['mean']:.3f} on {patients}."
     if sweep.sweep.openings:
         return f"{_LEFT}is not known: the test patients were opened for other trials."
     if sweep.sweep.split.test:
