@@ -22,6 +22,7 @@ from liverseg.training.weights import read_best
 from results.errors import LockedError, ResultsError
 from results.ledger import Ledger, read_events
 from results.lock import SweepLock
+from results.statistics import opening_scores
 from sweeps.cohort import Cohort
 from sweeps.errors import SweepError, UsageError
 from sweeps.executor.scoring import Scored, ScoringJob
@@ -365,3 +366,20 @@ def test_a_ledger_of_hostile_words_is_refused_in_plain_ones(tmp_path: Path) -> N
     text = refusal(said("test", "hostile", cwd=tmp_path))
     assert text.isascii() or all(character.isprintable() for character in text.replace("\n", ""))
     assert "\x1b" not in text
+
+
+def test_what_repeats_the_selected_settings_is_scored_with_them(scorer: Scorer, tmp_path: Path) -> None:
+    folder = run(tmp_path, epochs=2, seeds=3, trials=2)
+    outcome = opened(folder)
+    sweep = folder.read()
+    (opening,) = sweep.sweep.openings
+    assert outcome.failed == {} and set(opening.trials) == {trial.uid for trial in sweep.trials}
+    assert [bool(sweep.trial(uid).replicate_of) for uid in opening.trials] == [False, True, True] * 2
+    found = opening_scores(sweep, opening)
+    assert len(found.test.models) == 2 and len(found.test.seeds) == 3
+    for place, model in enumerate(found.test.models):
+        dice = [
+            test.cases[0].dice_liver for trial in sweep.trials if trial.architecture == model for test in trial.tests
+        ]
+        assert len(dice) == 3
+        assert found.test.by_patient("liver")[place] == pytest.approx([sum(dice) / 3] * 2)

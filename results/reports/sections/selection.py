@@ -9,7 +9,7 @@ import pandas as pd
 from results.records import Sweep
 from results.reports.history import counted
 from results.reports.section import Material, Section
-from results.reports.summary import selected_on, selection_sentence
+from results.reports.summary import searched, selected_on, selection_sentence
 from results.reports.table import Shown, Table, make_table
 from results.statistics import FEWEST, Optimism, label_mean, opening_scores
 from results.text import printable
@@ -21,7 +21,7 @@ _COLUMNS = ("estimate", "patients", "mean", "ci_low", "ci_high", "difference", "
 def make_selection(material: Material) -> Section | None:
     """Selection bias of a sweep; None where nothing was selected from."""
     sweep, optimism = material.sweep, material.optimism
-    if sum(trial.state == "finished" for trial in sweep.trials) < 2:
+    if searched(sweep) < 2:
         return None
     tests = [] if optimism is None else _tests(sweep, optimism)
     texts = (
