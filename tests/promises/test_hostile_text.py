@@ -25,7 +25,7 @@ from tests.results.ledger_factory import FakeLedger, sweep_payload
 from tests.sweeps.cli_runs import COMMAND, Result, liversweep
 
 COLOUR = r"\x1b\[[0-9;]*m"
-FORMATS = ("html", "markdown", "csv", "json", "screen")
+FORMATS = ("html", "markdown", "csv", "json", "screen", "latex")
 
 
 @dataclass(frozen=True)
