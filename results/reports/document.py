@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from results.fingerprints import test_fingerprint
 from results.failures import FailureGroup, failure_groups, log_of
 from results.metrics import definitions
 from results.pictures import Pictures
@@ -115,6 +116,7 @@ def _facts(sweep: Sweep) -> tuple[tuple[str, str], ...]:
     skipped = ", ".join(data.skipped)
     facts = [
         ("split fingerprint", split.fingerprint or "not recorded"),
+        ("test fingerprint", test_fingerprint(record) or "no test patients"),
         ("patients", f"{len(split.train)} train, {len(split.validation)} validation, {len(split.test)} test"),
         ("cases", f"{data.cases} ({data.slices} slices), {data.tumour_free} without tumour"),
         ("left out", f"{len(data.skipped)}: {skipped}" if skipped else "none"),
