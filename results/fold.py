@@ -8,7 +8,9 @@ The life of a trial:
     running, stopped, failed ──started─> running   (continued by a resume)
     stopped ────────> finished | pruned | failed   (a resume found that it had ended)
 
-`finished` and `pruned` are final. `checkpoint` belongs to a trial that is not, `released` to any.
+`finished` and `pruned` are final. `checkpoint` belongs to a trial that is not, `released` to any, `tested` to a finished one.
+
+A sweep that was closed stays closed when its test patients are opened: the search does not go on.
 """
 
 from __future__ import annotations
@@ -19,11 +21,12 @@ from results.collector import paused_collector
 from results.errors import LedgerError
 from results.folding import Folding, refuse
 from results.ledger_line import Event
+from results.opening_events import OPENING_EVENTS
 from results.records import Sweep, SweepRecord
 from results.sweep_events import SWEEP_EVENTS
 from results.trial_events import TRIAL_EVENTS
 
-_HANDLERS: Mapping[str, Callable[[Folding, Event], None]] = {**SWEEP_EVENTS, **TRIAL_EVENTS}
+_HANDLERS: Mapping[str, Callable[[Folding, Event], None]] = {**SWEEP_EVENTS, **TRIAL_EVENTS, **OPENING_EVENTS}
 
 
 def fold(events: Iterable[Event]) -> Sweep:
@@ -43,12 +46,15 @@ def _fold(events: Iterable[Event]) -> Sweep:
     for event in events:
         last = event
         _apply(folding, event)
+        if event.name != "closed" and event.name not in OPENING_EVENTS:
+            folding.sweep["closed"] = ""
     if last is None:
         raise LedgerError("the ledger is empty", next_step="delete the folder and run the sweep again")
-    if last.name != "closed":
-        folding.sweep["closed"] = ""
     folding.sweep.update(
-        updated=last.time, extended=tuple(folding.extended), inherited=tuple(folding.inherited.values())
+        updated=last.time,
+        extended=tuple(folding.extended),
+        inherited=tuple(folding.inherited.values()),
+        openings=tuple(folding.openings),
     )
     trials = sorted((draft.freeze() for draft in folding.drafts.values()), key=lambda trial: trial.number)
     return Sweep(SweepRecord(**folding.sweep), tuple(trials))

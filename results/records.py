@@ -138,6 +138,33 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """That the locked test patients were opened.
+
+    Attributes:
+        number: from 1. Only the first finds patients that nothing was decided on.
+        time: when.
+        trials: those that were to be scored, selected before.
+        patients: pseudonyms of the test patients.
+        fingerprint: of the split.
+        again: whether they had been opened before.
+        note: why, in the user's words.
+        ended_before: trials that had ended then.
+        ended_after: ends of trials since then: the search went on after the test patients were opened.
+    """
+
+    number: int
+    time: str
+    trials: tuple[str, ...]
+    patients: tuple[str, ...]
+    fingerprint: str = ""
+    again: bool = False
+    note: str = ""
+    ended_before: int = 0
+    ended_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SweepRecord:
     """The sweep as a whole.
 
@@ -158,6 +185,7 @@ class SweepRecord:
         cases: 12 hexadecimal digits of the fingerprint of each case.
         patients: the patient of each case that is not a patient of its own (several scans of one patient).
         replication: how settings are repeated on other folds and with other seeds.
+        openings: of the locked test patients, in order.
     """
 
     name: str
@@ -185,6 +213,7 @@ class SweepRecord:
     cases: Mapping[str, str] = field(default_factory=dict)
     patients: Mapping[str, str] = field(default_factory=dict)
     replication: Replication = Replication()
+    openings: tuple[Opening, ...] = ()
 
     @property
     def objective(self) -> Objective:
@@ -193,7 +222,7 @@ class SweepRecord:
 
 
 class CaseScore(NamedTuple):
-    """Dice of one validation case at the trial's best epoch; NaN where Dice is not defined."""
+    """Dice of one case at the trial's best epoch; NaN where Dice is not defined."""
 
     case: str
     patient: str
@@ -229,6 +258,32 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class TestScore:
+    """A trial's best epoch on the test patients.
+
+    Attributes:
+        opening: number of the opening that it was scored in.
+        metrics: scores by name, as those of a trial; `test_dice` in place of `val_dice`.
+        cases: Dice of each test case.
+        seconds: what scoring took.
+        time: when it was scored.
+        scores_json: further scores of the cases as JSON text, parsed by `case_scores`.
+    """
+
+    opening: int
+    metrics: Mapping[str, float]
+    cases: tuple[CaseScore, ...]
+    seconds: float = math.nan
+    time: str = ""
+    scores_json: bytes = b""
+
+    @property
+    def case_scores(self) -> tuple[dict[str, float], ...]:
+        """Further scores of each of `cases` by name, as those of `TrialRecord.case_scores`. Parsed at each call."""
+        return parsed_scores(self.scores_json, len(self.cases))
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """One trial.
 
@@ -253,6 +308,7 @@ class TrialRecord:
             or is not known. Empty in ledgers of older versions: see `epoch_values`.
         history_json: the history as JSON text, parsed by `history`.
         scores_json: further scores of the cases as JSON text, parsed by `case_scores`.
+        tests: scores on the test patients, one an opening in which it was scored, in order.
     """
 
     uid: str
@@ -286,6 +342,7 @@ class TrialRecord:
     ended: str = ""
     history_json: bytes = b""
     scores_json: bytes = b""
+    tests: tuple[TestScore, ...] = ()
 
     def metric(self, name: str) -> float:
         """A score or cost (such as `gflops`) by name; NaN when the trial has none."""
@@ -308,17 +365,7 @@ class TrialRecord:
 
         Empty dictionaries for a trial that was not scored in full: pruned, or of an older version. Parsed at each call.
         """
-        if not self.scores_json:
-            return tuple({} for _ in self.cases)
-        found = json.loads(self.scores_json)
-        # An infinite distance is the text `inf`, which `float` understands.
-        return tuple(
-            {
-                name: math.nan if value is None else float(value)
-                for name, value in zip(found["columns"], row, strict=True)
-            }
-            for row in found["rows"]
-        )
+        return parsed_scores(self.scores_json, len(self.cases))
 
     def epoch_values(self, metric: str) -> tuple[float, ...]:
         """A metric (the first objective) after each epoch, from the first epoch on; NaN where it is not known.
@@ -334,6 +381,18 @@ class TrialRecord:
         for epoch, value in zip(epochs, column, strict=True):
             found[epoch - 1] = value
         return tuple(found)
+
+
+def parsed_scores(text: bytes, cases: int) -> tuple[dict[str, float], ...]:
+    """Further scores of cases, one dictionary a case, from their JSON text; empty dictionaries where there is none."""
+    if not text:
+        return tuple({} for _ in range(cases))
+    found = json.loads(text)
+    # An infinite distance is the text `inf`, which `float` understands.
+    return tuple(
+        {name: math.nan if value is None else float(value) for name, value in zip(found["columns"], row, strict=True)}
+        for row in found["rows"]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from results.folding import Draft, Folding, count, number, numbers, refuse
+from results.folding import Draft, Folding, case_score, count, number, numbers, refuse
 from results.ledger_line import Event
-from results.records import CaseScore, Checkpoint, Cost, State
+from results.records import Checkpoint, Cost, State
 
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # A stopped trial is not lost: a resume may find that it had ended, unseen, before it could be stopped.
-_ENDED: frozenset[State] = frozenset({"finished", "pruned", "failed"})
+ENDED: frozenset[State] = frozenset({"finished", "pruned", "failed"})
 _FINAL: frozenset[State] = frozenset({"finished", "pruned"})
 # Files that retention deletes, and what is then no longer there.
 _RELEASED = {"weights": "weights", "state": "checkpoint"}
@@ -118,9 +118,11 @@ def _files(event: Event, facts: Mapping[str, Any]) -> Checkpoint:
 
 def _end(folding: Folding, event: Event, state: State) -> dict[str, Any]:
     draft = folding.draft(event)
-    if draft.state in _ENDED:
+    if draft.state in ENDED:
         raise refuse(event, f"a trial that had {draft.state} ended a second time", got=event.payload["uid"])
     draft.state = state
+    if state in ENDED:
+        folding.trial_ended()
     fields = draft.fields
     fields["ended"] = event.time
     facts = event.payload
@@ -143,24 +145,13 @@ def _on_finished(folding: Folding, event: Event) -> None:
         updates=int(facts.get("updates") or 0),
         stop_reason=str(facts.get("stop_reason") or ""),
         cost=Cost(*[number(cost.get(name)) for name in Cost.__slots__]),
-        cases=tuple([_case(row) for row in facts.get("cases") or ()]),
+        cases=tuple([case_score(row) for row in facts.get("cases") or ()]),
         history_json=event.history,
         scores_json=event.scores,
     )
     weights = facts.get("weights")
     if weights is not None:
         fields["weights"] = _files(event, weights)
-
-
-def _case(row: Sequence[Any]) -> CaseScore:
-    case, patient, liver, tumour, has_tumour = row
-    return CaseScore(
-        case,
-        patient,
-        liver if type(liver) is float else number(liver),
-        tumour if type(tumour) is float else number(tumour),
-        bool(has_tumour),
-    )
 
 
 def _on_failed(folding: Folding, event: Event) -> None:

@@ -10,6 +10,7 @@ from results.metrics import metric
 from results.ranking import best_by_architecture, best_trials, rank_trials
 from results.records import State, Sweep, TrialRecord
 from results.reports.history import counted, history_sentence
+from results.reports.openings import opened_sentence
 from results.statistics import (
     Comparison,
     Optimism,
@@ -42,13 +43,20 @@ def summary(sweep: Sweep, comparison: Comparison, optimism: Optimism | None = No
 
 def sweep_optimism(sweep: Sweep) -> Optimism | None:
     """How optimistic the sweep's best score is; None unless its one objective is a mean of Dice over patients."""
-    objectives = [objective.metric for objective in sweep.sweep.objectives if objective.direction == "maximize"]
-    selected_on = {"val_dice": sweep.sweep.labels} | {f"dice_{label}_mean": (label,) for label in sweep.sweep.labels}
-    if len(sweep.sweep.objectives) != 1 or not objectives or objectives[0] not in selected_on:
+    wanted = selected_on(sweep)
+    if not wanted:
         return None
     scores = setting_scores(sweep)
-    labels = [label for label in selected_on[objectives[0]] if label in scores.labels]
-    return selection_optimism(scores, labels=labels)
+    return selection_optimism(scores, labels=[label for label in wanted if label in scores.labels])
+
+
+def selected_on(sweep: Sweep) -> tuple[str, ...]:
+    """The labels whose mean Dice is the sweep's one objective; empty when it searches on something else."""
+    known = {"val_dice": sweep.sweep.labels} | {f"dice_{label}_mean": (label,) for label in sweep.sweep.labels}
+    objectives = sweep.sweep.objectives
+    if len(objectives) != 1 or objectives[0].direction != "maximize":
+        return ()
+    return known.get(objectives[0].metric, ())
 
 
 def _progress(sweep: Sweep) -> str:
@@ -141,17 +149,24 @@ def _standing_among(sweep: Sweep, comparison: Comparison) -> str:
 
 def _caution(sweep: Sweep, optimism: Optimism | None) -> str:
     finished = sum(trial.state == "finished" for trial in sweep.trials)
-    if not finished:
-        return ""
-    text = "This is a validation score."
-    if finished > 1 and optimism is not None:
-        ranked = len(best_trials(sweep))
-        what = "trials" if optimism.models == ranked else "settings"
-        text = f"These are validation scores. {optimism_verdict(optimism, what)}"
-    elif finished > 1:
-        text = f"These are validation scores, and the best of {finished} is optimistic: it was chosen on the patients "
-        text += "that scored it."
     held = len(sweep.sweep.split.test)
-    if held:
-        text += f" {held} test patient{'s are' if held > 1 else ' is'} held back and played no part."
-    return text
+    parts = []
+    if finished == 1:
+        parts.append("This is a validation score.")
+    elif finished:
+        text = selection_sentence(sweep, optimism)
+        joined = f", and {text[0].lower()}{text[1:]}" if optimism is None else f". {text}"
+        parts.append(f"These are validation scores{joined}")
+    if sweep.sweep.openings:
+        parts.append(opened_sentence(sweep))
+    elif finished and held:
+        parts.append(f"{held} test patient{'s are' if held > 1 else ' is'} held back and played no part.")
+    return " ".join(parts)
+
+
+def selection_sentence(sweep: Sweep, optimism: Optimism | None) -> str:
+    """What the best score owes to having been the best, in one or two sentences; several trials have finished."""
+    finished = sum(trial.state == "finished" for trial in sweep.trials)
+    if optimism is None:
+        return f"The best of {finished} is optimistic: it was chosen on the patients that scored it."
+    return optimism_verdict(optimism, "trials" if optimism.models == len(best_trials(sweep)) else "settings")

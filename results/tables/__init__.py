@@ -2,6 +2,7 @@
 
 from results.tables.architectures import BASELINE, architecture_table
 from results.tables.factors import factor_table, swept_parameters
+from results.tables.openings import held_out_cases, held_out_table, opening_table
 from results.tables.pairs import pair_table, rank_table
 from results.tables.patients import case_table, patient_table
 from results.tables.trials import trial_table
@@ -11,6 +12,9 @@ __all__ = [
     "architecture_table",
     "case_table",
     "factor_table",
+    "held_out_cases",
+    "held_out_table",
+    "opening_table",
     "pair_table",
     "patient_table",
     "rank_table",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sweeps.cli import architectures, data, evaluate, extend, plan, resume, run, show, spec
+from sweeps.cli import architectures, data, evaluate, extend, plan, resume, run, show, spec, test
 
 app = typer.Typer(
     name="liversweep",
@@ -40,6 +40,7 @@ app.command("resume")(resume.resume)
 app.command("extend")(extend.extend)
 app.command("retry")(resume.retry)
 app.command("stop")(resume.stop)
+app.command("test")(test.test)
 app.command("list")(show.list_sweeps)
 app.command("show")(show.show)
 app.command("report")(show.report)

@@ -20,8 +20,9 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("list", "--json"),
     ("resume", "NAME"),
 )
-# `extend` and `retry` read what `resume` reads; `run` and `stop` take a sweep's name and read nothing that is there.
-OTHERS = frozenset({"extend", "retry", "run", "stop"})
+# `extend` and `retry` read what `resume` reads; `run` and `stop` take a sweep's name and read nothing that is there; `test`
+# reads what `resume` reads, and the kept weights: see `tests/sweeps/test_opening.py`.
+OTHERS = frozenset({"extend", "retry", "run", "stop", "test"})
 
 
 def named(command: tuple[str, ...], name: str) -> tuple[str, ...]:

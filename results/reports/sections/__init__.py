@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from results.reports.section import MakeSection, Material, Section
+from results.reports.sections.selection import make_selection
+from results.reports.sections.test import make_test
 
-SECTIONS: tuple[MakeSection, ...] = ()
+SECTIONS: tuple[MakeSection, ...] = (make_selection, make_test)
 
 
 def make_sections(material: Material) -> tuple[Section, ...]:
