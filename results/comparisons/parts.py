@@ -62,7 +62,9 @@ def part_difference(first: Entry, second: Entry, part: Part) -> PartDifference:
     one, other = (frozenset().union(*found) for found in groups)
     digests, others = case_digests(first.record), case_digests(second.record)
     known = [patient for patient in sorted(one & other) if patient in digests and patient in others]
-    alike = bool(first.record.hashes.get("data")) and first.record.hashes.get("data") == second.record.hashes.get("data")
+    alike = bool(first.record.hashes.get("data")) and first.record.hashes.get("data") == second.record.hashes.get(
+        "data"
+    )
     fingerprint = test_fingerprint if part == "test" else validation_fingerprint
     return PartDifference(
         part=part,

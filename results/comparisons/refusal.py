@@ -10,7 +10,12 @@ from results.reports.history import counted
 from results.text import printable
 
 MOST_NAMES = 8
-_WHERE = {"train": "in its training", "validation": "in its validation", "test": "in its test part", "": "unknown to it"}
+_WHERE = {
+    "train": "in its training",
+    "validation": "in its validation",
+    "test": "in its test part",
+    "": "unknown to it",
+}
 
 
 class IncomparableError(ResultsError):

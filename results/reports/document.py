@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from results.fingerprints import test_fingerprint
 from results.failures import FailureGroup, failure_groups, log_of
+from results.fingerprints import test_fingerprint
 from results.metrics import definitions
 from results.pictures import Pictures
 from results.records import Sweep
