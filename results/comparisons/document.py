@@ -14,6 +14,7 @@ from results.comparisons.parts import PartDifference, part_difference
 from results.comparisons.protocol import code_sentences, protocol_layout
 from results.comparisons.refusal import IncomparableError
 from results.comparisons.scores import Model, merge_scores, name_models, test_scores, validation_scores
+from results.comparisons.scores import best_only as best_of
 from results.comparisons.side_by_side import side_by_side, side_by_side_layout
 from results.comparisons.verdicts import alike_sentences, alike_verdicts, best_sentences
 from results.fingerprints import test_fingerprint, train_fingerprint, validation_fingerprint
@@ -23,7 +24,7 @@ from results.reports.document import NOTICE
 from results.reports.openings import opened_sentence
 from results.reports.section import Section
 from results.reports.table import Table
-from results.statistics import Comparison, compare, overall_verdict
+from results.statistics import FEWEST, Comparison, compare, overall_verdict
 from results.text import printable
 
 Basis = Literal["test", "validation", "none"]
@@ -59,12 +60,14 @@ class SweepComparison:
         return " · ".join(self.names)
 
 
-def compare_sweeps(sweeps: Sequence[Sweep], *, against_study: bool = False) -> SweepComparison:
+def compare_sweeps(sweeps: Sequence[Sweep], *, against_study: bool = False, best_only: bool = False) -> SweepComparison:
     """The comparison of sweeps, in the order given.
 
     Args:
         sweeps: one (with `against_study`) or more.
         against_study: whether to put the reference study's figures beside them.
+        best_only: compare one architecture of each sweep, the best on its validation patients: fewer tests, of which each can
+            show smaller differences.
 
     Raises:
         IncomparableError: the test patients are not the same; or there are none, and the validation patients are not.
@@ -76,7 +79,7 @@ def compare_sweeps(sweeps: Sequence[Sweep], *, against_study: bool = False) -> S
     tests = [part_difference(entries[0], entry, "test") for entry in entries[1:]]
     validations = [part_difference(entries[0], entry, "validation") for entry in entries[1:]]
     _refuse(entries, tests, validations)
-    found = _Found.of(entries, validation_equal=all(item.equal for item in validations))
+    found = _Found.of(entries, all(item.equal for item in validations), best_only)
     sections = _compared(entries, found) if len(entries) > 1 else []
     sections += [study_section(entries)] if against_study else []
     return SweepComparison(
@@ -103,6 +106,7 @@ class _Found:
     """The scores that may be compared."""
 
     validation_equal: bool
+    best_only: bool
     validation: Comparison | None
     test: Comparison | None
     models: tuple[Model, ...]
@@ -117,15 +121,18 @@ class _Found:
         return self.test or self.validation
 
     @classmethod
-    def of(cls, entries: Sequence[Entry], *, validation_equal: bool) -> _Found:
+    def of(cls, entries: Sequence[Entry], validation_equal: bool, best_only: bool) -> _Found:
         opened = [(entry, scores) for entry in entries if (scores := test_scores(entry)) is not None]
         own = [(entry, validation_scores(entry)) for entry in entries]
+        if best_only:
+            opened, own = ([(entry, best_of(entry, scores)) for entry, scores in found] for found in (opened, own))
         several = len(entries) > 1
         test = compare(merge_scores(opened)) if several and len(opened) == len(entries) else None
         validation = compare(merge_scores(own)) if several and validation_equal else None
         done = {entry.name for entry, _ in opened}
         models = name_models(opened if test else own)
-        return cls(validation_equal, validation, test, models, tuple(e.name for e in entries if e.name not in done))
+        unopened = tuple(entry.name for entry in entries if entry.name not in done)
+        return cls(validation_equal, best_only, validation, test, models, unopened)
 
 
 def _warnings(entries: Sequence[Entry], found: _Found, differences: Iterable[PartDifference]) -> list[str]:
@@ -160,10 +167,15 @@ def _summary(entries: Sequence[Entry], found: _Found) -> Iterable[str]:
     yield _basis_sentence(entries, found)
     if found.comparison is None:
         return
+    if found.best_only:
+        yield "One architecture of each sweep takes part: its best, chosen on validation patients."
     verdict = " ".join(overall_verdict(found.comparison))
     yield verdict
     yield " ".join(best_sentences(found.models, found.comparison))
     yield " ".join(alike_sentences(found.models, found.comparison))
+    pairs = found.comparison.pairs
+    if pairs and not found.best_only and all(pair.hopeless for pair in pairs if pair.n >= FEWEST):
+        yield f"Among {len(pairs)} tests nothing can be shown on so few patients: --best compares one architecture of each sweep."
     if found.basis == "validation":
         yield _budget_sentence(entries)
 
@@ -201,14 +213,9 @@ def _compared(entries: Sequence[Entry], found: _Found) -> list[Section]:
     sections = [Section("side-by-side", "Side by side", "Sweeps", (), (layout,), screen=True)]
     sections += [_statistics(entries, found, found.test, "test")] if found.test else []
     sections += [_statistics(entries, found, found.validation, "validation")] if found.validation else []
-    differing = Section(
-        "protocol",
-        "What differs in the protocol",
-        "Protocol",
-        code_sentences(entries),
-        (protocol_layout(entries),),
-        screen=True,
-    )
+    protocol = protocol_layout(entries)
+    text = code_sentences(entries) if protocol.rows else ("Nothing that the ledgers record of the protocols differs.",)
+    differing = Section("protocol", "What differs in the protocol", "Protocol", text, (protocol,), screen=True)
     return [*sections, differing]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from results.comparisons.entries import Entry, distinct
+from results.ranking import best_by_architecture
 from results.statistics import PatientScore, Scores, architecture_scores, gather_scores, opening_scores
 
 
@@ -40,6 +41,15 @@ def test_scores(entry: Entry) -> Scores | None:
         return None
     found = opening_scores(entry.sweep, entry.record.openings[0]).test
     return found if found.models else None
+
+
+def best_only(entry: Entry, scores: Scores) -> Scores:
+    """The scores of one model: that whose best trial ranks first on the sweep's own validation patients."""
+    order = best_by_architecture(entry.sweep.trials, entry.record.objectives)
+    name = next((name for name in order if name in scores.models), "")
+    kept = [place for place, model in enumerate(scores.models) if model == name]
+    dice = {label: values[kept] for label, values in scores.dice.items()}
+    return replace(scores, models=tuple(scores.models[place] for place in kept), dice=dice)
 
 
 def name_models(found: Sequence[tuple[Entry, Scores]]) -> tuple[Model, ...]:

@@ -15,7 +15,6 @@ from sweeps.cli.options import JsonOption, RootOption
 
 if TYPE_CHECKING:
     from results.comparisons import SweepComparison
-    from results.records import Sweep
     from sweeps.folder import SweepFolder
 
 FORMATS = ("markdown", "csv", "json", "latex")
@@ -38,6 +37,9 @@ def compare(
         Reference | None,
         typer.Option(help="Also the reference study's published figures beside ours.", show_default=False),
     ] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="Compare only the best architecture of each sweep: fewer tests, more power.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the comparison into this folder.", show_default=False)
     ] = None,
@@ -68,7 +70,8 @@ def compare(
         raise UsageError("files are written only into a folder", where="--format", next_step="add --output DIR")
     folders = _folders(names, runs, alone=against is not None)
     try:
-        document = compare_sweeps([_read(folder) for folder in folders], against_study=against is not None)
+        sweeps = [folder.read() for folder in folders]
+        document = compare_sweeps(sweeps, against_study=against is not None, best_only=best)
     except IncomparableError as error:
         raise UsageError(str(error)) from error
     _write(document, output, formats or FORMATS)
@@ -88,10 +91,6 @@ def _folders(names: Sequence[str], runs: Path, *, alone: bool) -> list[SweepFold
         step = "name another sweep (liversweep list), or hold this one against published figures with --against study"
         raise UsageError("one sweep alone cannot be compared", got=names[0], allowed="two or more", next_step=step)
     return folders
-
-
-def _read(folder: SweepFolder) -> Sweep:
-    return folder.read()
 
 
 def _write(document: SweepComparison, output: Path | None, formats: Sequence[str]) -> None:
