@@ -3,9 +3,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEX := texlive-latex-base texlive-latex-recommended
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install demo test check latex bench lock clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -31,6 +32,11 @@ check: install ## lint, types, import contracts, spelling
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+latex: ## pdfLaTeX, with which the tests compile the LaTeX report: installed on Debian by root, else only looked for
+	@command -v pdflatex >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEX) >/dev/null; } || \
+	  echo "no pdflatex, and it cannot be installed from here: the tests will not compile the LaTeX report" >&2
 
 bench: install ## measure speed and memory; writes tests/benchmarks/out/
 	$(BIN)/python -m tests.benchmarks

@@ -89,6 +89,11 @@ _COLUMNS = {
         Column("needed_patients", "patients needed", 0),
         Column("needed_seeds", "more seeds needed", 0),
         *(Column(name, name.replace("_", " "), 3) for name in ("dice_liver", "dice_tumour")),
+        *(
+            Column(f"{name}_{label}{part}", f"{name} {label}", 3)
+            for name, part in (("test", "_mean"), ("test", "_sd"), ("slice", ""), ("slice_sd", ""))
+            for label in ("liver", "tumour")
+        ),
     )
 }
 

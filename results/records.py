@@ -183,6 +183,7 @@ class SweepRecord:
         spec: the resolved specification without what belongs to a machine; empty in ledgers of older versions.
         code: 12 hexadecimal digits of the SHA-256 of each source file that decides a trial's numbers.
         cases: 12 hexadecimal digits of the fingerprint of each case.
+        patients: the patient of each case that is not a patient of its own (several scans of one patient).
         replication: how settings are repeated on other folds and with other seeds.
         openings: of the locked test patients, in order.
     """
@@ -210,6 +211,7 @@ class SweepRecord:
     spec: Mapping[str, Any] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     cases: Mapping[str, str] = field(default_factory=dict)
+    patients: Mapping[str, str] = field(default_factory=dict)
     replication: Replication = Replication()
     openings: tuple[Opening, ...] = ()
 

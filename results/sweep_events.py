@@ -45,6 +45,7 @@ def _on_sweep(folding: Folding, event: Event) -> None:
         spec=dict(facts.get("spec") or {}),
         code=dict(facts.get("code") or {}),
         cases=dict(facts.get("cases") or {}),
+        patients=dict(facts.get("patients") or {}),
         parents=tuple(Parent(str(item["name"]), int(item["trials"])) for item in facts.get("parents") or ()),
         replication=_replication(event),
         runs=1,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from results.failures import FailureGroup, failure_groups, log_of
+from results.fingerprints import test_fingerprint
 from results.metrics import definitions
 from results.pictures import Pictures
 from results.records import SplitRecord, Sweep
@@ -115,6 +116,7 @@ def _facts(sweep: Sweep) -> tuple[tuple[str, str], ...]:
     skipped = ", ".join(data.skipped)
     facts = [
         ("split fingerprint", split.fingerprint or "not recorded"),
+        ("test fingerprint", test_fingerprint(record) or "no test patients"),
         ("patients", _parts(split)),
         ("cases", f"{data.cases} ({data.slices} slices), {data.tumour_free} without tumour"),
         ("left out", f"{len(data.skipped)}: {skipped}" if skipped else "none"),

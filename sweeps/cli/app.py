@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sweeps.cli import architectures, data, evaluate, extend, plan, resume, run, show, spec, test
+from sweeps.cli import architectures, compare, data, evaluate, extend, plan, resume, run, show, spec, test
 
 app = typer.Typer(
     name="liversweep",
@@ -44,6 +44,7 @@ app.command("test")(test.test)
 app.command("list")(show.list_sweeps)
 app.command("show")(show.show)
 app.command("report")(show.report)
+app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")

@@ -16,6 +16,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("show", "NAME", "--json"),
     ("show", "NAME", "--trial", "t0000"),
     ("report", "NAME"),
+    ("compare", "NAME", "--against", "study"),
+    ("compare", "NAME", "--against", "study", "--json"),
     ("list",),
     ("list", "--json"),
     ("resume", "NAME"),

@@ -81,9 +81,9 @@ def html_of(document: Document) -> str:
 
 
 def test_the_built_in_formats() -> None:
-    assert [item.name for item in FORMATS] == ["screen", "csv", "markdown", "json", "html"]
+    assert [item.name for item in FORMATS] == ["screen", "csv", "markdown", "json", "html", "latex"]
     assert set(report_formats()) >= {item.name for item in FORMATS}
-    with pytest.raises(ResultsError, match="screen, csv, markdown, json, html"):
+    with pytest.raises(ResultsError, match="screen, csv, markdown, json, html, latex"):
         report_format("pdf")
 
 
@@ -282,13 +282,13 @@ def test_selection_is_not_judged_on_an_objective_that_is_no_dice_over_patients()
     assert alone.patients == 8
 
 
-@pytest.mark.parametrize("name", ["screen", "csv", "markdown", "json", "html"])
+@pytest.mark.parametrize("name", ["screen", "csv", "markdown", "json", "html", "latex"])
 def test_every_format_compares_the_pairs(name: str) -> None:
     document = build_document(folded(realistic(20, cases=12, epochs=2)))
     text = "".join(report_format(name).render(document).values())
     assert "not told apart" in text
     assert "first better" in text
-    if name in ("markdown", "html"):
+    if name in ("markdown", "html", "latex"):
         assert "Which differences can be shown" in text
         assert "How firm the ranking is" in text
     if name == "html":

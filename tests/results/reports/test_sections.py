@@ -29,7 +29,7 @@ def document(monkeypatch: pytest.MonkeyPatch) -> Document:
     return build_document(folded(realistic(4, cases=2, epochs=2)))
 
 
-@pytest.mark.parametrize("name", ["html", "markdown", "json", "csv", "screen"])
+@pytest.mark.parametrize("name", ["html", "markdown", "json", "csv", "screen", "latex"])
 def test_every_format_shows_it(document: Document, name: str) -> None:
     text = "\n".join(report_format(name).render(document).values())
     assert "0.25" in text
