@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from results.reports.section import MakeSection, Material, Section
+from results.reports.sections.importances import make_importances
+from results.reports.sections.parameters import make_parameters
 
-SECTIONS: tuple[MakeSection, ...] = ()
+SECTIONS: tuple[MakeSection, ...] = (make_importances, make_parameters)
 
 
 def make_sections(material: Material) -> tuple[Section, ...]:
