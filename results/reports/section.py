@@ -12,6 +12,8 @@ from results.reports.table import Table
 from results.statistics import Comparison, Optimism
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from results.plots.style import Plot
 
 
@@ -49,6 +51,9 @@ class Section:
         tables: each with a key of its own in the whole report, which names its CSV file.
         draw: makes the plots; called by formats that show plots only, since it loads matplotlib.
         facts: further numbers for programs, JSON types (NaN allowed).
+        markup: for HTML only, between text and plots: markup of our own making in which everything from outside is
+            escaped (`Markup.format` does that), or what makes it; plain text is escaped. What is slow to make, such
+            as pictures, is given as a function, so that formats which do not show it do not wait for it.
         screen: whether a terminal shows the text and tables too.
     """
 
@@ -60,6 +65,12 @@ class Section:
     draw: Callable[[], tuple[Plot, ...]] = no_plots
     facts: Mapping[str, Any] = field(default_factory=dict)
     screen: bool = False
+    markup: Markup | str | Callable[[], Markup | str] = ""
+
+    @property
+    def html(self) -> Markup | str:
+        """The markup, made if need be."""
+        return self.markup() if callable(self.markup) else self.markup
 
 
 MakeSection = Callable[[Material], Section | None]

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from results.reports.html import content_policy
+from results.reports.assets import content_policy
 from sweeps.live import Progress, make_view
 from tests.promises.commands import COMMANDS, named, refusal, said
 from tests.promises.hostile import HARMLESS, HOSTILE, STEERING, ledger_of
