@@ -82,7 +82,10 @@ _COLUMNS = {
         Column("chance_1", "P(rank 1)", 2),
         Column("needed_patients", "patients needed", 0),
         Column("needed_seeds", "more seeds needed", 0),
-        *(Column(name, name.replace("_", " "), 3) for name in ("dice_liver", "dice_tumour")),
+        *(Column(name, name.replace("_", " "), 3) for name in ("dice_liver", "dice_tumour", "spread")),
+        *(Column(f"spread_{label}", f"spread {label}", 3) for label in ("liver", "tumour")),
+        *(Column(f"{end}_dice_{label}", "Dice", 3) for end in ("best", "worst") for label in ("liver", "tumour")),
+        Column("tumour_ml", "tumour", 1, "mL"),
     )
 }
 

@@ -6,8 +6,8 @@ the node reads it without a copy. A disk cache behind the tasks makes a second s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Packs by `(part, size_px)` in Ray's object store, and how many cases came from the disk cache."""
+    """Packs by `(part, size_px)` in Ray's object store, and how many cases came from the disk cache.
+
+    Attributes:
+        packs, from_cache, cases: as said.
+        images: the scans of the validation part by pseudonym, for pictures of them.
+    """
 
     packs: dict[tuple[str, int], ObjectRef[Pack]]
     from_cache: int
     cases: int
+    images: Mapping[str, Path] = field(default_factory=dict)
 
 
 def cache_root(spec: Spec) -> Path | None:
@@ -82,7 +88,8 @@ def prepare_on_ray(
     ray.wait(list(packs.values()), num_returns=len(packs), fetch_local=False)
     for ref in packs.values():
         _get(ref)
-    return Prepared(packs, hits, sum(len(items) for items in cases.values()))
+    images = {case.uid: case.files.image for case in cases.get("validation", ())}
+    return Prepared(packs, hits, sum(len(items) for items in cases.values()), images)
 
 
 def _prepare(case: Case, config: PrepareConfig, cache: Path | None) -> tuple[Any, ...]:

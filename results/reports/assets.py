@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-SCRIPTS = ("page.js",)
-STYLES = ("page.css",)
+SCRIPTS = ("page.js", "overlays.js")
+STYLES = ("page.css", "overlays.css")
 
 
 @cache

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from results.reports.section import MakeSection, Material, Section
+from results.reports.sections.overlays import make_overlays
 
-SECTIONS: tuple[MakeSection, ...] = ()
+SECTIONS: tuple[MakeSection, ...] = (make_overlays,)
 
 
 def make_sections(material: Material) -> tuple[Section, ...]:

@@ -22,7 +22,7 @@ class Scoring(FakeRun):
 
     beats = 0
 
-    def score_best(self, beat: Any) -> Any:
+    def score_best(self, beat: Any, on_volume: Any) -> Any:
         from liverseg.metrics import full_score
 
         truth, predicted = [[[1, 1, 2]]], [[[1, 1, 1]]]
@@ -39,11 +39,11 @@ class StoppedWhileScoring(Scoring):
     folder: Path
     asked = False
 
-    def score_best(self, beat: Any) -> Any:
+    def score_best(self, beat: Any, on_volume: Any) -> Any:
         if not type(self).asked:
             type(self).asked = True
             (self.folder / STOP).touch()
-        return super().score_best(beat)
+        return super().score_best(beat, on_volume)
 
 
 def cases_of(sweep: Path) -> list[dict[str, Any]]:
