@@ -33,6 +33,8 @@ _WEIGHTS_EXTRA, _STATE_EXTRA = 80_000, 250_000
 _STATE_EPOCH, _STATE_CASE = 1_600, 1_500
 # Scores, curve, log, the trial's part of the ledger, of the reports and of Tune's own notes, in whole blocks of the disk.
 _RECORDS_SWEEP, _RECORDS_TRIAL, _RECORDS_EPOCH, _RECORDS_CASE = 200_000, 130_000, 1_000, 700
+# Labels of one case to be stepped through, of every trial that is kept; and its scan, once.
+_OVERLAY_CASE, _SCAN_CASE = 20_000, 800_000
 _PICTURE_SHARE = 0.45  # of their plain size, compressed: noise hardly shrinks, labels nearly vanish
 _NATIVE_SHARE = 0.02  # the scan's own labels in the cache, compressed
 
@@ -80,7 +82,8 @@ class DiskForecast:
     Attributes:
         weights_bytes, states_bytes: of the trials that are kept when all have ended.
         running_bytes: of the trials that run, a file being replaced counted twice.
-        records_bytes: scores, curves, pictures, logs, ledger and reports of all trials.
+        records_bytes: scores, curves, pictures, logs, ledger and reports of all trials; scans, and the labels on them of the
+            trials that are kept or run, as they are looked at slice by slice.
         cache_bytes: prepared scans that the cache does not hold yet; they lie elsewhere than the sweep.
     """
 
@@ -145,9 +148,17 @@ def forecast(
         states_bytes=sum(count * states[network] for network, count in kept.items()),
         running_bytes=min(slots, trials) * running,
         records_bytes=_RECORDS_SWEEP
-        + sum(network.trials * network.records_bytes(epochs, cases) for network in networks),
+        + sum(network.trials * network.records_bytes(epochs, cases) for network in networks)
+        + overlay_bytes(sum(kept.values()) + min(slots, trials), cases),
         cache_bytes=cache_bytes,
     )
+
+
+def overlay_bytes(trials: int, cases: int) -> int:
+    """What `overlays.npz` of some trials and the scans of the sweep take, of as many cases as are kept at most."""
+    from liverseg.inference.overlays import MOST_CASES
+
+    return min(cases, MOST_CASES) * (trials * _OVERLAY_CASE + _SCAN_CASE)
 
 
 def _kept(keep: KeepSection, networks: Sequence[Network], trials: int, objectives: int) -> dict[Network, int]:

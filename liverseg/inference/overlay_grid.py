@@ -15,7 +15,7 @@ import numpy.typing as npt
 from liverseg.preprocess.arrays import Mask, NativeReference
 
 MOST_SLICES = 40
-LONGEST_PX = 144
+LONGEST_PX = 160
 MARGIN_MM = 25.0
 MARGIN_SLICES = 0.1
 """Slices shown beyond either end of the labelled ones, as a share of these; at least one."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from results.records import Sweep
 
+_CHOICE = "The validation cases on which the architectures disagree most, and the worst and the best case of the best architecture."
 _NOTE = (
     "For each validation case, the highest minus the lowest Dice of the architectures' best settings (the mean over their "
     "repetitions, where there are any): the larger one of liver's and tumour's. Tumour counts only where there is tumour."
@@ -42,12 +43,13 @@ def make_overlays(material: Material) -> Section | None:
     chosen = cases_to_look_at(sweep)
     if not chosen:
         return None
-    table = _table(sweep)
+    table = _table(sweep, chosen)
+    told = set(table.frame["case"])
     return Section(
         key="disagreement",
         title="Look at the scans: where the architectures disagree",
         short="Look",
-        text=tuple(_sentence(item) for item in chosen),
+        text=(_CHOICE, *(_sentence(item) for item in chosen if item.case not in told)),
         tables=(table,) if table.rows else (),
         facts={"chosen": [{"case": item.case, "reasons": list(item.reasons)} for item in chosen]},
         markup=lambda: viewers(sweep, chosen, material.overlays(tuple(item.case for item in chosen))),
@@ -58,7 +60,10 @@ def _sentence(item: ChosenCase) -> str:
     return printable(f"{item.case}: {'; '.join(item.reasons)}.")
 
 
-def _table(sweep: Sweep) -> Table:
+def _table(sweep: Sweep, chosen: tuple[ChosenCase, ...]) -> Table:
+    reasons = {item.case: "; ".join(item.reasons) for item in chosen}
+    frame = disagreement_table(sweep)
+    frame["shown"] = frame["case"].map(reasons)
     shown = [
         Shown(("case",), numeric=False),
         Shown(("spread",)),
@@ -69,9 +74,10 @@ def _table(sweep: Sweep) -> Table:
         ),
         Shown(("tumour_ml",), priority=3),
         Shown(("slices",), priority=4),
+        Shown(("shown",), "shown because", numeric=False, priority=5),
     ]
     title = "Spread between the architectures"
-    return make_table(disagreement_table(sweep), shown, key="disagreement", title=title, note=_NOTE)
+    return make_table(frame, shown, key="disagreement", title=title, note=_NOTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,7 @@ def _viewer(sweep: Sweep, item: ChosenCase, overlays: Overlays, dice: Mapping[st
     most = max(1, *counts)
     return {
         "case": printable(item.case),
+        "why": printable("; ".join(item.reasons)),
         "grid": scan.grid,
         "tiles": tiles,
         "start": start,
@@ -125,7 +132,7 @@ def _viewer(sweep: Sweep, item: ChosenCase, overlays: Overlays, dice: Mapping[st
         "truth": outline_sprite(scan.reference),
         "course": " ".join(f"M{i} 1V{1 - count / most:.3g}h.8V1z" for i, count in enumerate(counts) if count),
         "panes": [
-            Pane("scan", "CT"),
+            Pane("scan", "without labels"),
             _reference_pane(scan),
             *(_pane(name, found[name], values) for name, values in dice.items()),
         ],
