@@ -72,6 +72,7 @@ _COLUMNS = {
         Column("peak_memory_mb", "peak memory", 0, "MB"),
         Column("inference_ms_per_slice", "inference", 1, "ms/slice"),
         *(Column(name, name, 3) for name in ("mean", "sd", "median", "q1", "q3", "ci_low", "ci_high", "difference")),
+        *(Column(name, name, 2) for name in ("share", "chance")),
         Column("seed_sd", "SD between seeds", 3),
         Column("seed_margin", "margin of seeds", 3),
         Column("rank_biserial", "rank-biserial", 2),

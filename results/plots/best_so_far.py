@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from results.columns import column
+from results.plots.marks import architectures, mark, mark_legend
 from results.plots.style import Plot, label, look, settings, svg_of
 from results.records import Sweep, TrialRecord
 
@@ -23,7 +24,7 @@ def best_so_far(sweep: Sweep) -> Plot:
     (pruned and failed ones spend too); epochs when updates were not recorded.
     """
     unit = "updates" if any(trial.updates for trial in sweep.trials) else "epochs"
-    lines = {name: _steps(sweep, name, unit) for name in _names(sweep)}
+    lines = {name: _steps(sweep, name, unit) for name in architectures(sweep)}
     lines = {name: steps for name, steps in lines.items() if steps[0]}
     if not lines:
         return Plot(NAME, TITLE, "No trial finished with a score, so there is no best so far.")
@@ -34,10 +35,6 @@ def best_so_far(sweep: Sweep) -> Plot:
     )
     caption += "on the architecture. A line that ends early had a smaller budget."
     return Plot(NAME, TITLE, caption, svg)
-
-
-def _names(sweep: Sweep) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*sweep.sweep.architectures, *(trial.architecture for trial in sweep.trials))))
 
 
 def _steps(sweep: Sweep, name: str, unit: str) -> Steps:
@@ -64,13 +61,16 @@ def _in_order(trials: Sequence[TrialRecord], name: str) -> list[TrialRecord]:
 def _draw(sweep: Sweep, lines: dict[str, Steps], unit: str) -> Figure:
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     axes = figure.subplots()
-    looks = look(_names(sweep))
+    names = architectures(sweep)
+    looks = look(names)
     for name, (budgets, scores) in lines.items():
-        style = {**looks[name], "markersize": 5, "linewidth": 2}
-        axes.plot(budgets, scores, drawstyle="steps-post", label=label(name), **style)
+        style = {**looks[name], "markersize": 5, "linewidth": 2, "markevery": max(len(budgets) // 12, 1)}
+        (line,) = axes.plot(budgets, scores, drawstyle="steps-post", label=label(name), **style)
+        mark(line, names.index(name))
     axes.set_xlim(left=0)
     axes.set_xlabel(f"{unit} spent on the architecture")
     axes.set_ylabel(f"best {column(sweep.sweep.objective.metric).title}")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    figure.legend(loc="outside upper left", ncols=min(len(lines), 5))
+    legend = figure.legend(loc="outside upper left", ncols=min(len(lines), 5))
+    mark_legend(legend, [names.index(name) for name in lines])
     return figure

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-SCRIPTS = ("page.js", "overlays.js")
-STYLES = ("page.css", "overlays.css")
+SCRIPTS = ("page/sort.js", "page/filter.js", "page/marks.js", "page/page.js", "page/overlays.js")
+STYLES = ("page/page.css", "page/overlays.css")
 
 
 @cache

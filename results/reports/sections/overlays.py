@@ -82,12 +82,21 @@ def _table(sweep: Sweep, chosen: tuple[ChosenCase, ...]) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """One picture of a viewer: its layers from the bottom up, the scan left out, as classes and `data:` addresses."""
+    """One picture of a viewer.
+
+    Attributes:
+        title, caption: what it is, and the Dice.
+        layers: from the bottom up, the scan left out: kind and `data:` address (empty for the reference's outline, which
+            all share).
+        empty: why there is no picture.
+        of: position of the architecture, as marks carry it; None for pictures that are no architecture's.
+    """
 
     title: str
     caption: str
     layers: tuple[tuple[str, str], ...] = ()
     empty: str = ""
+    of: int | None = None
 
 
 def viewers(sweep: Sweep, chosen: tuple[ChosenCase, ...], overlays: Overlays) -> Markup:
@@ -108,8 +117,10 @@ def viewers(sweep: Sweep, chosen: tuple[ChosenCase, ...], overlays: Overlays) ->
 
 
 def _viewer(sweep: Sweep, item: ChosenCase, overlays: Overlays, dice: Mapping[str, Dice]) -> dict[str, object]:
+    from results.plots.marks import architectures
     from results.plots.overlays import Tiles, differing, outline_sprite, scan_sprite
 
+    positions = architectures(sweep)
     scan = overlays.scans[item.case]
     found = {name: _prediction(sweep, overlays, name, item.case) for name in dice}
     counts = differing([scan.reference, *(one.labels for one in found.values() if one is not None)]).tolist()
@@ -134,7 +145,7 @@ def _viewer(sweep: Sweep, item: ChosenCase, overlays: Overlays, dice: Mapping[st
         "panes": [
             Pane("scan", "without labels"),
             _reference_pane(scan),
-            *(_pane(name, found[name], values) for name, values in dice.items()),
+            *(_pane(name, found[name], values, positions.index(name)) for name, values in dice.items()),
         ],
     }
 
@@ -163,13 +174,13 @@ def _reference_pane(scan: ScanSlices) -> Pane:
     return Pane("reference", "as labelled", (("labels", label_sprite(scan.reference)),))
 
 
-def _pane(name: str, prediction: Prediction | None, dice: Dice) -> Pane:
+def _pane(name: str, prediction: Prediction | None, dice: Dice, of: int) -> Pane:
     from results.plots.overlays import label_sprite
 
     scores = [f"{label} {dice[label]:.2f}" for label in LABELS if not math.isnan(dice[label])]
     caption = f"Dice {', '.join(scores)}" if scores else "no Dice"
     if prediction is None:
-        return Pane(printable(name), caption, empty="no slices were kept")
+        return Pane(printable(name), caption, empty="no slices were kept", of=of)
     if prediction.unseen_ml >= 0.05:
         caption += f"; {prediction.unseen_ml:.1f} mL outside this view"
-    return Pane(printable(name), caption, (("labels", label_sprite(prediction.labels)), ("truth", "")))
+    return Pane(printable(name), caption, (("labels", label_sprite(prediction.labels)), ("truth", "")), of=of)
