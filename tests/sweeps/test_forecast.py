@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from liverseg.config import PARAMETERS, PrepareConfig
+from liverseg.inference.overlays import MOST_CASES
 from liverseg.inference.pictures import choose_pictures
 from liverseg.models import describe
 from liverseg.preprocess import Cache, load_or_prepare
@@ -22,6 +23,7 @@ from sweeps.forecast import (
     largest_size_px,
     missing_cache_bytes,
     optimizer_slots,
+    overlay_bytes,
     shortage,
 )
 from sweeps.spec.dimension import Dimension
@@ -108,6 +110,16 @@ class TestForecast:
         one = forecast(keep(last=3), [BIG], slots=1, epochs=1, cases=1).running_bytes
         assert one == 2 * BIG.weights_bytes + 4 * BIG.state_bytes(1, 1)
         assert forecast(keep(last=3), [BIG], slots=64, epochs=1, cases=1).running_bytes == 4 * one
+
+    def test_slices_to_look_at_are_counted_for_trials_that_are_kept_or_run_and_scans_once(self) -> None:
+        def more(cases: int, slots: int = 1, **kept: object) -> int:
+            some, none = (forecast(keep(**kept), [SMALL], slots=slots, epochs=1, cases=n) for n in (cases, 0))
+            return some.records_bytes - none.records_bytes - SMALL.trials * 700 * cases
+
+        assert more(10, best=2) == overlay_bytes(3, 10)
+        assert more(10, best=2, slots=4) == overlay_bytes(6, 10)
+        assert overlay_bytes(2, 10) - overlay_bytes(1, 10) == overlay_bytes(3, 10) - overlay_bytes(2, 10)
+        assert overlay_bytes(5, MOST_CASES) == overlay_bytes(5, 10 * MOST_CASES)
 
     def test_several_objectives_keep_a_front(self) -> None:
         many = Network("big", 100, 100, 1000, 2, 32)
