@@ -65,6 +65,7 @@ def _panel(axes: Axes, group: Group, bars: int) -> None:
     axes.tick_params(labelbottom=True)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_color(LINE)
-    axes.set_title(f"{label(group.name)} ({group.trials} trials)", loc="left")
+    power = ", underpowered" if group.underpowered else ""
+    axes.set_title(f"{label(group.name)} ({group.trials} trials{power})", loc="left")
     if group.of is not None:
         mark(axes, group.of)

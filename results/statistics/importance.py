@@ -22,6 +22,9 @@ Floats = npt.NDArray[np.float64]
 
 FEWEST_TRIALS = 10
 """With fewer trials no importance is told."""
+FEW_TRIALS = 20
+"""With fewer it is called underpowered: in simulations a parameter that made most of the score was told from chance in 41 % of
+searches of 10 trials, 74 % of 20, 91 % of 50; one that made a little in 7, 14 and 47 %; one that made nothing in 3 to 6 %."""
 BEST_SHARE, FEWEST_BEST = 0.1, 5
 STEPS = 50
 DRAWS = 200

@@ -11,7 +11,7 @@ import pandas as pd
 
 from results.parameters import Axis, architecture_axis, parameter_axis
 from results.records import Sweep, TrialRecord
-from results.statistics.importance import FEWEST_TRIALS, Importance, best_of, best_share, importances
+from results.statistics.importance import FEW_TRIALS, FEWEST_TRIALS, Importance, best_of, best_share, importances
 from results.tables.factors import swept_parameters
 
 ALL = "all architectures"
@@ -34,6 +34,11 @@ class Group:
     trials: int
     best: int
     importances: tuple[Importance, ...]
+
+    @property
+    def underpowered(self) -> bool:
+        """Whether there are too few trials to take the absence of importance for anything."""
+        return self.trials < FEW_TRIALS
 
 
 def importance_groups(sweep: Sweep) -> tuple[Group, ...]:
@@ -60,7 +65,7 @@ def importance_table(groups: Sequence[Group]) -> pd.DataFrame:
     """One row a group and parameter.
 
     Columns: `trials_judged` (name of the group), `parameter`, `share` (of the sum of the divergences), `chance` (95 %
-    quantile of it for random trials), `shown` (whether it is more), `divergence`, `settings`, `best`.
+    quantile of it for random trials), `shown` (whether it is more), `divergence`, `settings`, `best`, `underpowered`.
     """
     rows = [
         {
@@ -72,11 +77,22 @@ def importance_table(groups: Sequence[Group]) -> pd.DataFrame:
             "divergence": item.divergence,
             "settings": group.trials,
             "best": group.best,
+            "underpowered": group.underpowered,
         }
         for group in groups
         for item in group.importances
     ]
-    columns = ["trials_judged", "parameter", "share", "chance", "shown", "divergence", "settings", "best"]
+    columns = [
+        "trials_judged",
+        "parameter",
+        "share",
+        "chance",
+        "shown",
+        "divergence",
+        "settings",
+        "best",
+        "underpowered",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from results.reports.history import counted
 from results.reports.section import Material, Section
 from results.reports.table import Shown, make_table
-from results.statistics.importance import DRAWS, FEWEST_TRIALS
+from results.statistics.importance import CHANCE, DRAWS, FEW_TRIALS, FEWEST_TRIALS
 from results.tables.factors import swept_parameters
 from results.tables.importances import Group, finished_settings, importance_groups, importance_table
 
@@ -31,8 +31,9 @@ def make_importances(material: Material) -> Section | None:
         Shown(("chance",), "chance, 95 %"),
         Shown(("shown",), "more than chance", numeric=False),
         Shown(("best", "settings"), "best / all", priority=2),
+        Shown(("underpowered",), numeric=False),
     ]
-    table = make_table(importance_table(groups), shown, key="importances", title="Importances in numbers")
+    table = make_table(importance_table(groups), shown, key="importances", title="Importances in numbers", note=_NOTE)
 
     def draw() -> tuple[Plot, ...]:
         from results.plots.importance_bars import importance_bars
@@ -49,10 +50,17 @@ def _too_few(settings: int) -> str:
 
 def _text(groups: tuple[Group, ...]) -> str:
     first = groups[0]
-    text = (
-        f"How far the values of the {first.best} best of {first.trials} settings differ from those of all of them "
-        "(PED-ANOVA, Watanabe et al. 2023), as a share of the sum. The mark is what 95 % of "
-        f"{DRAWS} random choices of as many settings stay below. A sampler that has learned "
-        "tries good values more often, which makes them look less important than they are."
-    )
-    return text if first.trials >= 5 * FEWEST_TRIALS else text + " With so few trials only large effects can show."
+    text = f"Which parameters told the {first.best} best of {first.trials} settings from all of them, and which did no more "
+    text += "than chance would. "
+    if any(group.underpowered for group in groups):
+        text += f"With fewer than {FEW_TRIALS} settings this is underpowered: a pale bar does not mean that a parameter does "
+        text += "not matter. "
+    return text.strip()
+
+
+_NOTE = (
+    "Share of each parameter in the sum of the divergences. The divergence is Pearson's, of the values of the best trials from "
+    "those of all (PED-ANOVA; Watanabe, Bansal and Hutter, 2023), replicates of a setting counted once. Chance is what "
+    f"{100 * CHANCE:.0f} % of {DRAWS} random choices of as many settings stay below. A sampler that has learned tries good values "
+    "more often, which makes them look less important than they are."
+)
