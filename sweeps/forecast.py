@@ -49,6 +49,8 @@ class Network:
         parameters: weights, statistics of normalisation included.
         optimizer_slots: see `OPTIMIZER_SLOTS`.
         size_px: side of its largest input.
+        replicates: trials that repeat its settings on other folds and with other seeds, at most.
+        kept_replicates: how many of those stay, at most; their weights only.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Network:
     parameters: int
     optimizer_slots: int
     size_px: int
+    replicates: int = 0
+    kept_replicates: int = 0
 
     @property
     def weights_bytes(self) -> int:
@@ -121,6 +125,7 @@ def forecast(
     slots: int,
     epochs: int,
     cases: int,
+    folds: int = 1,
     objectives: int = 1,
     cache_bytes: int = 0,
 ) -> DiskForecast:
@@ -131,34 +136,37 @@ def forecast(
         networks: those that take part.
         slots: trials that run at once.
         epochs: of the longest trial.
-        cases: validation cases.
+        cases: validation cases of a fold.
+        folds: of a cross-validation.
         objectives: how many; with several the whole first Pareto front is kept, here as large as it is on average for
             unrelated objectives.
         cache_bytes: see `DiskForecast`.
     """
     trials = sum(network.trials for network in networks)
+    seen = min(cases, _most_overlays())
+    trainings = trials + sum(network.replicates for network in networks)
     kept = _kept(keep, networks, trials, objectives)
     states = {network: keep.last * network.state_bytes(epochs, cases) for network in networks}
     # A new file is written whole before the one that it replaces goes.
     running = max(
         2 * network.weights_bytes + (keep.last + 1) * network.state_bytes(epochs, cases) for network in networks
     )
+    labelled = sum(count + network.kept_replicates for network, count in kept.items()) + min(slots, trainings)
     return DiskForecast(
-        weights_bytes=sum(count * network.weights_bytes for network, count in kept.items()),
+        weights_bytes=sum((count + network.kept_replicates) * network.weights_bytes for network, count in kept.items()),
         states_bytes=sum(count * states[network] for network, count in kept.items()),
-        running_bytes=min(slots, trials) * running,
+        running_bytes=min(slots, trainings) * running,
         records_bytes=_RECORDS_SWEEP
-        + sum(network.trials * network.records_bytes(epochs, cases) for network in networks)
-        + overlay_bytes(sum(kept.values()) + min(slots, trials), cases),
+        + sum((network.trials + network.replicates) * network.records_bytes(epochs, cases) for network in networks)
+        + seen * (folds * _SCAN_CASE + labelled * _OVERLAY_CASE),
         cache_bytes=cache_bytes,
     )
 
 
-def overlay_bytes(trials: int, cases: int) -> int:
-    """What `overlays.npz` of some trials and the scans of the sweep take, of as many cases as are kept at most."""
+def _most_overlays() -> int:
     from liverseg.inference.overlays import MOST_CASES
 
-    return min(cases, MOST_CASES) * (trials * _OVERLAY_CASE + _SCAN_CASE)
+    return MOST_CASES
 
 
 def _kept(keep: KeepSection, networks: Sequence[Network], trials: int, objectives: int) -> dict[Network, int]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def write_scans(prepared: Prepared, folder: SweepFolder) -> list[str]:
-    """Write `overlays/<case>.npz` for every validation case that has none.
+    """Write `overlays/<case>.npz` for every validation case of any fold that has none.
 
     Returns:
         A line for each scan that could not be read again: reports will show no slices of it, and trials do not need it.
@@ -33,13 +33,14 @@ def write_scans(prepared: Prepared, folder: SweepFolder) -> list[str]:
     from liverseg.inference.overlays import MOST_CASES
 
     home = folder.overlays
-    missing = [uid for uid in list(prepared.images)[:MOST_CASES] if not (home / f"{uid}.npz").is_file()]
+    wanted = [(fold, uid) for fold, images in enumerate(prepared.images) for uid in list(images)[:MOST_CASES]]
+    missing = {uid: fold for fold, uid in wanted if not (home / f"{uid}.npz").is_file()}
     if not missing:
         return []
     folder.inside(home).mkdir(exist_ok=True)
     task: Any = ray.remote(num_cpus=1)(_scan)
-    pack = next(ref for (part, _), ref in prepared.packs.items() if part == "validation")
-    waiting = [(uid, task.remote(pack, uid, prepared.images[uid])) for uid in missing]
+    packs = [next(ref for (part, _), ref in fold.items() if part == "validation") for fold in prepared.folds]
+    waiting = [(uid, task.remote(packs[fold], uid, prepared.images[fold][uid])) for uid, fold in missing.items()]
     problems = []
     for uid, ref in waiting:
         try:
