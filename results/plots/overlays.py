@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from results.plots.pictures import LABEL_COLOURS, REFERENCE_COLOUR, outline
+from results.plots.pictures import LABEL_COLOURS, REFERENCE_COLOUR
 from results.plots.png import data_uri, png
 
 Bytes = npt.NDArray[np.uint8]
@@ -66,7 +66,7 @@ def label_sprite(labels: Bytes) -> str:
     """Tint and outline of liver and tumour, transparent elsewhere, as a `data:` address."""
     indices = labels.copy()
     for value in LABEL_COLOURS:
-        indices[np.stack([outline(plane >= value) for plane in labels])] = 2 + value
+        indices[_outlines(labels >= value)] = 2 + value
     return data_uri(png(Tiles(len(labels)).sprite(indices), _LABEL_PALETTE))
 
 
@@ -74,8 +74,22 @@ def outline_sprite(labels: Bytes) -> str:
     """The outlines of liver and tumour in white, transparent elsewhere, as a `data:` address."""
     indices = np.zeros_like(labels)
     for value in LABEL_COLOURS:
-        indices[np.stack([outline(plane >= value) for plane in labels])] = 1
+        indices[_outlines(labels >= value)] = 1
     return data_uri(png(Tiles(len(labels)).sprite(indices), _OUTLINE_PALETTE))
+
+
+def _outlines(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Pixels that have a neighbour (of four, in their plane) outside the region; beyond the picture counts as inside.
+
+    Of all planes `(count, h, w)` at once.
+    """
+    inner = region.copy()
+    inner[:, 1:] &= region[:, :-1]
+    inner[:, :-1] &= region[:, 1:]
+    inner[:, :, 1:] &= region[:, :, :-1]
+    inner[:, :, :-1] &= region[:, :, 1:]
+    edge: npt.NDArray[np.bool_] = region & ~inner
+    return edge
 
 
 def _rows(*colours: tuple[tuple[int, int, int], int]) -> Bytes:

@@ -144,13 +144,13 @@ def _indices(image: Bytes, labels: Bytes, reference: Bytes) -> Bytes:
     indices = image // (256 // LEVELS)
     for value in LABEL_COLOURS:
         indices = np.where(labels == value, indices + np.uint8(value * LEVELS), indices)
-        indices = np.where(outline(labels >= value), np.uint8(3 * LEVELS + value), indices)
+        indices = np.where(_outline(labels >= value), np.uint8(3 * LEVELS + value), indices)
     for value in LABEL_COLOURS:
-        indices = np.where(outline(reference >= value), np.uint8(3 * LEVELS), indices)
+        indices = np.where(_outline(reference >= value), np.uint8(3 * LEVELS), indices)
     return np.asarray(indices, np.uint8)
 
 
-def outline(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _outline(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Pixels of a region that have a neighbour (of four) outside it; beyond the picture counts as inside."""
     padded = np.pad(region, 1, mode="edge")
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
