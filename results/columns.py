@@ -95,6 +95,10 @@ _COLUMNS = {
             for name, part in (("test", "_mean"), ("test", "_sd"), ("slice", ""), ("slice_sd", ""))
             for label in ("liver", "tumour")
         ),
+        *(Column(name, name.replace("_", " "), 3) for name in ("dice_liver", "dice_tumour", "spread")),
+        *(Column(f"spread_{label}", f"spread {label}", 3) for label in ("liver", "tumour")),
+        *(Column(f"{end}_dice_{label}", "Dice", 3) for end in ("best", "worst") for label in ("liver", "tumour")),
+        Column("tumour_ml", "tumour", 1, "mL"),
     )
 }
 

@@ -19,6 +19,7 @@ from sweeps.disk import LowWater, full_text
 from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
 from sweeps.interrupt import Interrupts
+from sweeps.overlays import write_scans
 from sweeps.prepare import Packs, Prepared, cache_root, prepare_on_ray
 from sweeps.search.driver import Driver, View
 from sweeps.search.reconcile import Adoption
@@ -144,6 +145,8 @@ def search(
         driver.take_up(adopted)
         watch = Watch(folder.file("trials"), spec.trial.deadline_s, spec.trial.stall_s)
         try:
+            for problem in write_scans(place.prepared, folder):
+                reporter.note(problem)
             with interrupts.softly(lambda: _ask_to_stop(driver, folder)):
                 run_trials(driver, trial_setting(place, folder), slots, watch, interrupts.request)
         except KeyboardInterrupt:

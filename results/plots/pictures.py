@@ -154,8 +154,8 @@ def _outline(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Pixels of a region that have a neighbour (of four) outside it; beyond the picture counts as inside."""
     padded = np.pad(region, 1, mode="edge")
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    outline: npt.NDArray[np.bool_] = region & ~inner
-    return outline
+    edge: npt.NDArray[np.bool_] = region & ~inner
+    return edge
 
 
 def _palette() -> Bytes:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-SCRIPTS = ("page/sort.js", "page/filter.js", "page/marks.js", "page/page.js")
-STYLES = ("page/page.css",)
+SCRIPTS = ("page/sort.js", "page/filter.js", "page/marks.js", "page/page.js", "page/overlays.js")
+STYLES = ("page/page.css", "page/overlays.css")
 
 
 @cache

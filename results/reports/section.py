@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from results.overlays import Overlays
 from results.pictures import Pictures
 from results.records import Sweep
 from results.reports.table import Table
@@ -17,9 +18,18 @@ if TYPE_CHECKING:
     from results.plots.style import Plot
 
 
+ReadOverlays = Callable[[tuple[str, ...]], Overlays]
+"""Reads the slices of some cases."""
+
+
 def no_plots() -> tuple[Plot, ...]:
     """For sections without plots."""
     return ()
+
+
+def no_overlays(cases: tuple[str, ...]) -> Overlays:
+    """For sweeps of which no slices were kept."""
+    return Overlays()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +41,14 @@ class Material:
         comparison: of its architectures.
         optimism: of its best score; None where that cannot be told.
         pictures: by uid of the trial.
+        overlays: reads slices; called by formats that show pictures only, since they are many.
     """
 
     sweep: Sweep
     comparison: Comparison
     optimism: Optimism | None
     pictures: Mapping[str, Pictures]
+    overlays: ReadOverlays = no_overlays
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from tests.results.ledger_factory import (
     sweep_payload,
     uid_of,
 )
+from tests.results.overlay_files import prediction_file, save, scan_file
 from tests.sweeps.cli_runs import Result
 
 SPEC = """\
@@ -145,6 +146,8 @@ def with_pictures(sweep: Path) -> None:
     for trial in SweepFolder(sweep).read().trials:
         (sweep / "trials" / trial.uid).mkdir(parents=True)
         np.savez(sweep / "trials" / trial.uid / "pictures.npz", **arrays)
+        save(sweep / "trials" / trial.uid / "overlays.npz", prediction_file())
+    save(sweep / "overlays" / "case-a.npz", scan_file())
 
 
 # What is replaced by a link to its twin in the sweep outside, and the commands that would touch it.
@@ -154,6 +157,8 @@ LINKS = {
     "trials": ("show", "report"),
     "trials/UID": ("show", "report"),
     "trials/UID/pictures.npz": ("show", "report"),
+    "trials/UID/overlays.npz": ("report",),
+    "overlays": ("report",),
 }
 
 

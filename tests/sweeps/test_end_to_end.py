@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from liverseg.config import LABELS
@@ -124,9 +125,26 @@ def test_the_folder_of_a_trial_holds_what_is_promised(place: Place) -> None:
             "checkpoint",
             "log.txt",
             "pictures.npz",
+            "overlays.npz",
         }
         assert promised <= have
         assert len((trial / "history.csv").read_text().splitlines()) == 3
+
+
+def test_scans_are_kept_once_and_every_trial_has_its_labels_on_them(place: Place) -> None:
+    folder, sweep = SweepFolder(place.small), SweepFolder(place.small).read()
+    files = {path.stem for path in folder.overlays.iterdir()}
+    assert len(files) == 2 and files == {case.case for trial in sweep.trials for case in trial.cases}
+    for case in files:
+        scan = folder.scan(case)
+        assert scan is not None and 50 < scan.image.mean() < 200 and (scan.reference == 1).any()
+        # Liver is as bright as it is: the scan lies below its mask, not beside it.
+        assert 120 < np.median(scan.image[scan.reference == 1]) < 190
+        for trial in sweep.trials:
+            prediction = folder.predictions(trial.uid, [case])[case]
+            assert prediction.grid == scan.grid and (prediction.labels > 0).any()
+    page = (place.small / "report" / "report.html").read_text()
+    assert page.count('class="viewer"') == 2 and "no slices were kept" not in page
 
 
 def test_the_reports_are_there_and_name_no_patient(place: Place) -> None:
