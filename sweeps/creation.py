@@ -68,6 +68,7 @@ def sweep_payload(name: str, spec: Spec, cohort: Cohort, baseline: Mapping[str, 
         "spec": portable(spec.resolved()),
         "code": code_files(),
         "cases": case_digests(cohort),
+        "case_facts": cohort.case_facts(),
     }
 
 

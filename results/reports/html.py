@@ -13,7 +13,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from results.plots.best_so_far import best_so_far
 from results.plots.dice_distribution import dice_distribution
 from results.plots.learning_curves import learning_curves
 from results.plots.pictures import LABEL_COLOURS, PictureGrid, picture_grid
@@ -68,7 +67,7 @@ def _environment() -> Environment:
 
 def _content(document: Document) -> dict[str, Any]:
     sweep = document.sweep
-    plots: tuple[Plot, ...] = (learning_curves(sweep), best_so_far(sweep), dice_distribution(sweep))
+    plots: tuple[Plot, ...] = (learning_curves(sweep), dice_distribution(sweep))
     grid: PictureGrid = picture_grid(sweep, document.pictures)
     return {
         "document": document,

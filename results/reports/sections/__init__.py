@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from results.reports.section import MakeSection, Material, Section
+from results.reports.sections.budget import make_budget
+from results.reports.sections.strata import make_strata
 
-SECTIONS: tuple[MakeSection, ...] = ()
+SECTIONS: tuple[MakeSection, ...] = (make_budget, make_strata)
 
 
 def make_sections(material: Material) -> tuple[Section, ...]:
