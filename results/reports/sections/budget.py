@@ -134,7 +134,7 @@ def _fights(sweep: Sweep, found: Sequence[Fight]) -> Table:
         Shown(("winner_then",), f"the winner's {title} by then"),
         Shown(("gap_then",), "gap by then", priority=1),
         Shown(("gap",), "final gap"),
-        Shown(("reading",), "a smaller budget", numeric=False),
+        Shown(("reading",), "its budget", numeric=False),
     ]
     note = (
         f"Each architecture beside the winner as that stood with the same budget. Less means under {100 * LESS:.0f} % of the "

@@ -128,15 +128,14 @@ def _tumour_free(frame: pd.DataFrame) -> tuple[str, ...]:
     start = f"{counted(most, 'validation patient')} {'is' if most == 1 else 'are'} free of tumour."
     if most < FEWEST:
         return (f"{start} That is too few to conclude anything about false alarms (underpowered).",)
-    return (" ".join([start, *(_alarms(row) for row in frame.to_dict("records") if row["n"] >= FEWEST)]),)
+    parts = [_alarms(row) for row in frame.to_dict("records") if row["n"] >= FEWEST]
+    return (f"{start} Left without a false finding, with the 95 % interval of that share: {'; '.join(parts)}.",)
 
 
 def _alarms(row: dict[Any, Any]) -> str:
-    clean = f"{row['specificity'] * row['n']:.3g} of {row['n']}"
-    text = f"{row['architecture']} left {clean} of them without a false finding (specificity {row['specificity']:.2f}, "
-    text += f"95 % interval {row['ci_low']:.2f} to {row['ci_high']:.2f})"
+    text = f"{row['architecture']} {row['specificity'] * row['n']:.3g} of {row['n']} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
     volume = row["false_ml"]
-    return f"{text}, and marked {volume:.1f} mL on average." if volume == volume else f"{text}."
+    return f"{text}, {volume:.1f} mL marked on average" if volume == volume else text
 
 
 def _table(figures: Figures, strata: Strata, by: str, *, tumours: bool) -> Table:
