@@ -89,7 +89,6 @@ _COLUMNS = {
         Column("chance_1", "P(rank 1)", 2),
         Column("needed_patients", "patients needed", 0),
         Column("needed_seeds", "more seeds needed", 0),
-        *(Column(name, name.replace("_", " "), 3) for name in ("dice_liver", "dice_tumour")),
         *(
             Column(f"{name}_{label}{part}", f"{name} {label}", 3)
             for name, part in (("test", "_mean"), ("test", "_sd"), ("slice", ""), ("slice_sd", ""))
@@ -99,6 +98,23 @@ _COLUMNS = {
         *(Column(f"spread_{label}", f"spread {label}", 3) for label in ("liver", "tumour")),
         *(Column(f"{end}_dice_{label}", "Dice", 3) for end in ("best", "worst") for label in ("liver", "tumour")),
         Column("tumour_ml", "tumour", 1, "mL"),
+        *(Column(f"share_{name}", f"share of {name}", 2) for name in ("trials", "updates")),
+        Column("share_seconds", "share of time", 2),
+        Column("failed_seconds", "share lost to failures", 2),
+        *(
+            Column(name, name.replace("_", " "), 3)
+            for name in ("best", "gap", "gap_then", "winner_then", "expected_best")
+        ),
+        Column("best_came", "best came", 0),
+        Column("improving", "still improving"),
+        Column("missed", "tumour not found", 0),
+        Column("lesions", "lesions", 0),
+        Column("lesion_recall", "lesion recall", 2),
+        Column("specificity", "specificity", 2),
+        Column("false_ml", "false tumour", 1, "mL"),
+        Column("false_lesions", "false tumours", 1),
+        *(Column(f"dice_tumour_ci_{end}", f"tumour Dice, {end} end", 3) for end in ("low", "high")),
+        Column("of_winner", "of the winner's", 2),
     )
 }
 

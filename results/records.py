@@ -85,6 +85,22 @@ class DataRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What is known of a scan beside its scores. NaN (0 slices) where the ledger does not tell.
+
+    Attributes:
+        slices: along the patient's long axis.
+        spacing_mm: from left to right, from back to front, and between slices.
+        liver_ml, tumour_ml: volume in the reference, the liver with its tumours.
+    """
+
+    slices: int = 0
+    spacing_mm: tuple[float, float, float] = (math.nan, math.nan, math.nan)
+    liver_ml: float = math.nan
+    tumour_ml: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
 class Parent:
     """An older sweep from whose results this one was warm-started, and how many of its trials were taken over."""
 
@@ -186,6 +202,7 @@ class SweepRecord:
         patients: the patient of each case that is not a patient of its own (several scans of one patient).
         replication: how settings are repeated on other folds and with other seeds.
         openings: of the locked test patients, in order.
+        case_facts: plain facts of each case by pseudonym; empty in ledgers of older versions.
     """
 
     name: str
@@ -214,6 +231,7 @@ class SweepRecord:
     patients: Mapping[str, str] = field(default_factory=dict)
     replication: Replication = Replication()
     openings: tuple[Opening, ...] = ()
+    case_facts: Mapping[str, CaseFacts] = field(default_factory=dict)
 
     @property
     def objective(self) -> Objective:

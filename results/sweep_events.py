@@ -10,6 +10,7 @@ from results.ledger_line import Event
 from results.records import (
     CLOSINGS,
     STATES,
+    CaseFacts,
     DataRecord,
     Extension,
     FoldRecord,
@@ -48,6 +49,7 @@ def _on_sweep(folding: Folding, event: Event) -> None:
         patients=dict(facts.get("patients") or {}),
         parents=tuple(Parent(str(item["name"]), int(item["trials"])) for item in facts.get("parents") or ()),
         replication=_replication(event),
+        case_facts={uid: _case_facts(event, found) for uid, found in (facts.get("case_facts") or {}).items()},
         runs=1,
         started=event.time,
     )
@@ -78,6 +80,14 @@ def _replication(event: Event) -> Replication:
 def _data(facts: Mapping[str, Any]) -> DataRecord:
     cases, slices, tumour_free = (int(facts.get(name) or 0) for name in ("cases", "slices", "tumour_free"))
     return DataRecord(cases, slices, tumour_free, tuple(facts.get("skipped") or ()))
+
+
+def _case_facts(event: Event, facts: Mapping[str, Any]) -> CaseFacts:
+    spacing = tuple(number(value) for value in facts.get("spacing_mm") or (None, None, None))
+    if len(spacing) != 3:
+        raise refuse(event, "a case has no three spacings", got=facts.get("spacing_mm"))
+    volumes = (number(facts.get(name)) for name in ("liver_ml", "tumour_ml"))
+    return CaseFacts(int(facts.get("slices") or 0), spacing, *volumes)
 
 
 def _on_inherited(folding: Folding, event: Event) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from results.plots.best_so_far import best_so_far
 from results.plots.dice_distribution import dice_distribution
 from results.plots.learning_curves import learning_curves
 from results.plots.marks import architectures
@@ -66,7 +65,7 @@ def _content(document: Document) -> dict[str, Any]:
         "chips": [(of, printable(name), Markup(series(of))) for of, name in enumerate(architectures(sweep))],
         "patients_plot": _drawn([dice_distribution(sweep)])[0],
         "ranks_plot": _drawn([rank_distribution(sweep, document.comparison)])[0],
-        "training": _drawn([learning_curves(sweep), best_so_far(sweep)]),
+        "training": _drawn([learning_curves(sweep)]),
         "sections": [(section, _drawn(section.draw())) for section in document.sections],
         "grid": grid,
         "colours": {name: "#" + bytes(LABEL_COLOURS[value]).hex() for name, value in (("liver", 1), ("tumour", 2))},

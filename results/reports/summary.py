@@ -9,6 +9,7 @@ from collections import Counter
 from results.metrics import metric
 from results.ranking import best_by_architecture, best_trials, rank_trials
 from results.records import State, Sweep, TrialRecord
+from results.reports.fair_fight import unfair_sentence
 from results.reports.history import counted, history_sentence
 from results.reports.openings import opened_sentence
 from results.statistics import (
@@ -20,6 +21,7 @@ from results.statistics import (
     selection_optimism,
     setting_scores,
 )
+from results.statistics.fairness import fights
 from results.tables.architectures import failures_text
 from results.text import printable
 
@@ -36,6 +38,7 @@ def summary(sweep: Sweep, comparison: Comparison, optimism: Optimism | None = No
         _progress(sweep),
         _winner(sweep, comparison),
         _standing_among(sweep, comparison),
+        unfair_sentence(fights(sweep), sweep),
         _caution(sweep, optimism),
     )
     return tuple(printable(paragraph) for paragraph in paragraphs if paragraph)

@@ -109,6 +109,10 @@ def test_every_trial_is_in_the_ledger_with_its_scores(place: Place) -> None:
     assert names.count("suggested") == names.count("started") == names.count("finished") == 2
     finished = [event.payload for event in events if event.name == "finished"]
     assert all(len(payload["cases"]) == 2 for payload in finished)
+    facts = events[0].payload["case_facts"]
+    assert facts.keys() == events[0].payload["cases"].keys()
+    assert {case for payload in finished for case, *_ in payload["cases"]} <= facts.keys()
+    assert all(min(one["spacing_mm"]) > 0 and one["slices"] > 0 for one in facts.values())
     assert {payload["cost"]["parameters"] > 1000 for payload in finished} == {True}
 
 

@@ -101,6 +101,10 @@ def test_the_cohort_tells_pseudonyms_and_counts_only(cohort: Cohort) -> None:
     facts = cohort.facts()
     assert facts == {"cases": 5, "slices": 40, "tumour_free": 0, "skipped": []}
     assert all(uid.startswith("case-") for uid in cohort.case_map())
+    known = cohort.case_facts()
+    assert known.keys() == cohort.case_map().keys()
+    assert all(one.keys() == {"slices", "spacing_mm", "liver_ml", "tumour_ml"} for one in known.values())
+    assert all(one["slices"] == 8 and one["tumour_ml"] > 0 for one in known.values())
     assert "volume" not in str(facts) + str(cohort.split.as_dict())
 
 
