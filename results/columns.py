@@ -87,6 +87,12 @@ _COLUMNS = {
         Column("rank_low", "lowest rank", 0),
         Column("rank_high", "highest rank", 0),
         Column("chance_1", "P(rank 1)", 2),
+        *(
+            Column(name, name.replace("_", " "), 2)
+            for name in ("recall_iou50", "precision_iou50", "recall_any", "precision_any")
+        ),
+        Column("false_tumours", "false tumours", 1),
+        Column("burden_rmse", "tumour burden RMSE", 3),
         Column("needed_patients", "patients needed", 0),
         Column("needed_seeds", "more seeds needed", 0),
         *(

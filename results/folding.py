@@ -11,6 +11,11 @@ from results.errors import LedgerError
 from results.ledger_line import Event
 from results.records import CaseScore, Extension, InheritedTrial, Opening, State, TrialRecord
 
+MOST = 2**53
+"""No count in a ledger is larger: every number up to here is exact, also where it becomes a float."""
+MOST_EPOCHS = 100_000
+"""No trial has more epochs: they become a list."""
+
 
 class Draft:
     """A trial while events are still being folded into it.
@@ -91,6 +96,8 @@ class Folding:
 def case_score(row: Sequence[Any]) -> CaseScore:
     """A row of a payload's `cases`."""
     case, patient, liver, tumour, has_tumour = row
+    if type(case) is not str or type(patient) is not str:
+        raise TypeError("the name of a case or patient is not text")
     return CaseScore(
         case,
         patient,
@@ -107,7 +114,11 @@ def refuse(event: Event, what: str, *, got: object = None, allowed: object = Non
 
 def number(value: Any) -> float:
     """A number of a payload; null is NaN."""
-    return math.nan if value is None else float(value)
+    if value is None:
+        return math.nan
+    if isinstance(value, (int, float)):
+        return float(value)
+    raise TypeError(f"{_told(value)} is no number")
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:
@@ -115,10 +126,57 @@ def numbers(values: Mapping[str, Any]) -> dict[str, float]:
     return {name: value if type(value) is float else number(value) for name, value in values.items()}
 
 
-def count(event: Event, name: str, default: int = 0) -> int:
-    """A whole number of a payload that is not negative; `default` when it is absent or null."""
+def count(event: Event, name: str, default: int = 0, *, most: int = MOST) -> int:
+    """A whole number of a payload from 0 to `most`; `default` when it is absent or null."""
     value = event.payload.get(name)
-    found = default if value is None else int(value)
+    found = default if value is None else whole(value)
     if found < 0:
         raise refuse(event, f"`{name}` is negative", got=found)
+    if found > most:
+        raise refuse(event, f"`{name}` is beyond all bounds", got=found, allowed=f"0 to {most}")
     return found
+
+
+def needed(event: Event, name: str) -> int:
+    """As `count`, of a number that must be there; raises `TypeError` where it is not."""
+    whole(event.payload[name])
+    return count(event, name)
+
+
+def whole(value: Any) -> int:
+    """A whole number of a payload that fits into 64 bits; raises `TypeError` otherwise."""
+    if not isinstance(value, int) or isinstance(value, bool) or value.bit_length() > 63:
+        raise TypeError(f"{_told(value)} is no whole number, or one of too many digits")
+    return value
+
+
+def word(value: Any) -> str:
+    """A text of a payload; raises `TypeError` otherwise."""
+    if not isinstance(value, str):
+        raise TypeError(f"{_told(value)} is no text")
+    return value
+
+
+def words(values: Any) -> tuple[str, ...]:
+    """A list of texts of a payload, empty when it is null; raises `TypeError` otherwise."""
+    if not isinstance(values, (list, type(None))):
+        raise TypeError(f"{_told(values)} is no list")
+    return tuple([word(value) for value in values or ()])
+
+
+def members(value: Any) -> dict[str, Any]:
+    """An object of a payload, empty when it is null; raises `TypeError` for others, and for a whole number beyond 64 bits."""
+    if not isinstance(value, (dict, type(None))):
+        raise TypeError(f"{_told(value)} is no object")
+    found = value or {}
+    for item in found.values():
+        if type(item) is int:
+            whole(item)
+    return dict(found)
+
+
+def _told(value: Any) -> str:
+    """A value in a message: short, whatever it is. A number of thousands of digits cannot even be written out."""
+    if isinstance(value, (int, float)) and not (isinstance(value, int) and value.bit_length() > 128):
+        return repr(value)
+    return repr(value[:40]) if isinstance(value, str) else f"a value of type {type(value).__name__}"

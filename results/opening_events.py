@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from results.folding import Folding, case_score, number, numbers, refuse
+from results.folding import Folding, case_score, number, numbers, refuse, whole
 from results.ledger_line import Event
 from results.records import CaseScore, Opening, TestScore
 from results.trial_events import ENDED
@@ -13,7 +13,7 @@ from results.trial_events import ENDED
 
 def _on_opened(folding: Folding, event: Event) -> None:
     facts, split = event.payload, folding.sweep["split"]
-    found, expected = int(facts["opening"]), len(folding.openings) + 1
+    found, expected = whole(facts["opening"]), len(folding.openings) + 1
     if found != expected:
         raise refuse(event, "an opening of the test patients is missing or repeated", got=found, allowed=expected)
     if facts["again"] is not (expected > 1):
@@ -52,7 +52,7 @@ def _names(event: Event, part: str) -> tuple[str, ...]:
 
 def _on_tested(folding: Folding, event: Event) -> None:
     facts, draft = event.payload, folding.draft(event)
-    uid, found = facts["uid"], int(facts["opening"])
+    uid, found = facts["uid"], whole(facts["opening"])
     if not folding.openings or found != folding.openings[-1].number:
         raise refuse(event, "a trial was tested before the test patients were opened", got=f"opening {found}")
     opening = folding.openings[-1]

@@ -5,7 +5,6 @@ Numbers that a ledger holds as `null` are NaN here. Times are UTC, ISO 8601, as 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -298,7 +297,9 @@ class TestScore:
     @property
     def case_scores(self) -> tuple[dict[str, float], ...]:
         """Further scores of each of `cases` by name, as those of `TrialRecord.case_scores`. Parsed at each call."""
-        return parsed_scores(self.scores_json, len(self.cases))
+        from results.deferred import parse_case_scores
+
+        return parse_case_scores(self.scores_json, len(self.cases), f"of opening {self.opening}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,19 +372,27 @@ class TrialRecord:
 
     @property
     def history(self) -> dict[str, list[float]]:
-        """Values per epoch by column (`epoch`, `loss`, `val_dice`, …), NaN where missing. Parsed at each call."""
-        if not self.history_json:
-            return {}
-        columns = json.loads(self.history_json)
-        return {name: [math.nan if value is None else value for value in column] for name, column in columns.items()}
+        """Values per epoch by column (`epoch`, `loss`, `val_dice`, …), NaN where missing. Parsed at each call.
+
+        Raises:
+            LedgerError: it is nonsense under a right checksum.
+        """
+        from results.deferred import parse_history
+
+        return parse_history(self.history_json, self.uid)
 
     @property
     def case_scores(self) -> tuple[dict[str, float], ...]:
         """Further scores of each of `cases` by name (`hd95_liver`, …): NaN where undefined, infinite where one side is empty.
 
         Empty dictionaries for a trial that was not scored in full: pruned, or of an older version. Parsed at each call.
+
+        Raises:
+            LedgerError: they are nonsense under a right checksum.
         """
-        return parsed_scores(self.scores_json, len(self.cases))
+        from results.deferred import parse_case_scores
+
+        return parse_case_scores(self.scores_json, len(self.cases), self.uid)
 
     def epoch_values(self, metric: str) -> tuple[float, ...]:
         """A metric (the first objective) after each epoch, from the first epoch on; NaN where it is not known.
@@ -399,18 +408,6 @@ class TrialRecord:
         for epoch, value in zip(epochs, column, strict=True):
             found[epoch - 1] = value
         return tuple(found)
-
-
-def parsed_scores(text: bytes, cases: int) -> tuple[dict[str, float], ...]:
-    """Further scores of cases, one dictionary a case, from their JSON text; empty dictionaries where there is none."""
-    if not text:
-        return tuple({} for _ in range(cases))
-    found = json.loads(text)
-    # An infinite distance is the text `inf`, which `float` understands.
-    return tuple(
-        {name: math.nan if value is None else float(value) for name, value in zip(found["columns"], row, strict=True)}
-        for row in found["rows"]
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from results.folding import Folding, count, number, numbers, refuse
+from results.folding import Folding, count, members, needed, number, numbers, refuse, whole, word, words
 from results.ledger_line import Event
 from results.records import (
     CLOSINGS,
@@ -30,24 +30,24 @@ def _on_sweep(folding: Folding, event: Event) -> None:
     if version != SCHEMA_VERSION:
         raise refuse(event, "the sweep is of another version", got=version, allowed=SCHEMA_VERSION)
     folding.sweep.update(
-        name=str(facts["name"]),
+        name=word(facts["name"]),
         objectives=_objectives(event),
-        architectures=tuple(facts["architectures"]),
-        trials=int(facts["trials"]),
-        labels=tuple(facts.get("labels", ("liver", "tumour"))),
+        architectures=words(facts["architectures"]),
+        trials=needed(event, "trials"),
+        labels=words(facts.get("labels", ["liver", "tumour"])),
         schema_version=version,
-        hashes=dict(facts.get("hashes") or {}),
-        versions=dict(facts.get("versions") or {}),
+        hashes=members(facts.get("hashes")),
+        versions=members(facts.get("versions")),
         split=_split(facts.get("split") or {}),
         data=_data(facts.get("data") or {}),
         baseline=numbers(facts.get("baseline") or {}),
-        stages=tuple(facts.get("stages") or ()),
-        space=dict(facts.get("space") or {}),
-        spec=dict(facts.get("spec") or {}),
-        code=dict(facts.get("code") or {}),
-        cases=dict(facts.get("cases") or {}),
-        patients=dict(facts.get("patients") or {}),
-        parents=tuple(Parent(str(item["name"]), int(item["trials"])) for item in facts.get("parents") or ()),
+        stages=words(facts.get("stages")),
+        space=members(facts.get("space")),
+        spec=members(facts.get("spec")),
+        code=members(facts.get("code")),
+        cases=members(facts.get("cases")),
+        patients=members(facts.get("patients")),
+        parents=tuple(Parent(word(item["name"]), whole(item["trials"])) for item in facts.get("parents") or ()),
         replication=_replication(event),
         case_facts={uid: _case_facts(event, found) for uid, found in (facts.get("case_facts") or {}).items()},
         runs=1,
@@ -57,29 +57,29 @@ def _on_sweep(folding: Folding, event: Event) -> None:
 
 def _objectives(event: Event) -> tuple[Objective, ...]:
     facts = event.payload["objective"]
-    found = tuple(Objective(item["metric"], item.get("direction", "maximize")) for item in facts)
+    found = tuple(Objective(word(item["metric"]), item.get("direction", "maximize")) for item in facts)
     if not found or any(objective.direction not in ("maximize", "minimize") for objective in found):
         raise refuse(event, "the objective is missing or has no known direction", got=facts)
     return found
 
 
 def _split(facts: Mapping[str, Any]) -> SplitRecord:
-    train, validation, test = (tuple(facts.get(part) or ()) for part in ("train", "validation", "test"))
-    folds = (FoldRecord(tuple(item["train"]), tuple(item["validation"])) for item in facts.get("folds") or ())
+    train, validation, test = (words(facts.get(part)) for part in ("train", "validation", "test"))
+    folds = (FoldRecord(words(item["train"]), words(item["validation"])) for item in facts.get("folds") or ())
     return SplitRecord(str(facts.get("fingerprint", "")), train, validation, test, tuple(folds))
 
 
 def _replication(event: Event) -> Replication:
     facts = event.payload.get("replication") or {}
-    found = Replication(int(facts.get("folds", 1)), int(facts.get("seeds", 1)), str(facts.get("of", "best")))
+    found = Replication(whole(facts.get("folds", 1)), whole(facts.get("seeds", 1)), str(facts.get("of", "best")))
     if found.folds < 1 or found.seeds < 1 or found.of not in ("best", "all"):
         raise refuse(event, "settings are repeated in no known way", got=facts)
     return found
 
 
 def _data(facts: Mapping[str, Any]) -> DataRecord:
-    cases, slices, tumour_free = (int(facts.get(name) or 0) for name in ("cases", "slices", "tumour_free"))
-    return DataRecord(cases, slices, tumour_free, tuple(facts.get("skipped") or ()))
+    cases, slices, tumour_free = (whole(facts.get(name) or 0) for name in ("cases", "slices", "tumour_free"))
+    return DataRecord(cases, slices, tumour_free, words(facts.get("skipped")))
 
 
 def _case_facts(event: Event, facts: Mapping[str, Any]) -> CaseFacts:
@@ -87,13 +87,13 @@ def _case_facts(event: Event, facts: Mapping[str, Any]) -> CaseFacts:
     if len(spacing) != 3:
         raise refuse(event, "a case has no three spacings", got=facts.get("spacing_mm"))
     volumes = (number(facts.get(name)) for name in ("liver_ml", "tumour_ml"))
-    return CaseFacts(int(facts.get("slices") or 0), spacing, *volumes)
+    return CaseFacts(whole(facts.get("slices") or 0), spacing, *volumes)
 
 
 def _on_inherited(folding: Folding, event: Event) -> None:
     """A trial of an older sweep. All are named before the first of this sweep, so that the sampler knows them."""
     facts = event.payload
-    source, uid, state = str(facts["source"]), str(facts["uid"]), facts["state"]
+    source, uid, state = word(facts["source"]), word(facts["uid"]), facts["state"]
     if folding.drafts:
         raise refuse(event, "a trial was inherited after the first was suggested", got=uid)
     if (source, uid) in folding.inherited:
@@ -106,7 +106,7 @@ def _on_inherited(folding: Folding, event: Event) -> None:
         number=count(event, "number"),
         stage=str(facts.get("stage") or ""),
         architecture=str(facts["architecture"]),
-        parameters=dict(facts["parameters"]),
+        parameters=members(facts["parameters"]),
         state=state,
         values=tuple(number(value) for value in facts.get("values") or ()),
         epochs=count(event, "epochs"),
@@ -115,7 +115,7 @@ def _on_inherited(folding: Folding, event: Event) -> None:
 
 def _on_extended(folding: Folding, event: Event) -> None:
     facts = event.payload
-    trials, longer = int(facts["trials"]), tuple(facts.get("longer") or ())
+    trials, longer = needed(event, "trials"), words(facts.get("longer"))
     if trials < folding.sweep["trials"]:
         raise refuse(event, "an extension takes trials away", got=trials, allowed=f"{folding.sweep['trials']} or more")
     unknown = [uid for uid in longer if uid not in folding.drafts]

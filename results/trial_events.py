@@ -7,7 +7,20 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from results.folding import Draft, Folding, case_score, count, number, numbers, refuse
+from results.folding import (
+    MOST_EPOCHS,
+    Draft,
+    Folding,
+    case_score,
+    count,
+    members,
+    needed,
+    number,
+    numbers,
+    refuse,
+    whole,
+    word,
+)
 from results.ledger_line import Event
 from results.records import Checkpoint, Cost, State
 
@@ -21,7 +34,7 @@ _RELEASED = {"weights": "weights", "state": "checkpoint"}
 
 def _on_suggested(folding: Folding, event: Event) -> None:
     facts = event.payload
-    uid, position = facts["uid"], int(facts["number"])
+    uid, position = facts["uid"], needed(event, "number")
     if not _UID.fullmatch(uid):
         raise refuse(event, "the name of a trial could leave its folder", got=repr(uid), allowed=_UID.pattern)
     if uid in folding.drafts or position in folding.numbers:
@@ -35,12 +48,12 @@ def _on_suggested(folding: Folding, event: Event) -> None:
         {
             "uid": uid,
             "number": position,
-            "architecture": str(facts["architecture"]),
-            "parameters": dict(facts["parameters"]),
+            "architecture": word(facts["architecture"]),
+            "parameters": members(facts["parameters"]),
             "stage": str(facts.get("stage") or ""),
-            "seed": int(facts.get("seed") or 0),
-            "fold": int(facts.get("fold") or 0),
-            "planned_epochs": count(event, "epochs"),
+            "seed": whole(facts.get("seed") or 0),
+            "fold": count(event, "fold"),
+            "planned_epochs": count(event, "epochs", most=MOST_EPOCHS),
             "continues": continues,
             "replicate_of": replicate_of,
             "suggested": event.time,
@@ -77,7 +90,7 @@ def _on_started(folding: Folding, event: Event) -> None:
     fields = draft.fields
     fields["started"] = event.time
     fields["attempts"] = count(event, "attempt") or fields.get("attempts", 0) + 1
-    fields["continued_from"] = epoch = count(event, "epoch")
+    fields["continued_from"] = epoch = count(event, "epoch", most=MOST_EPOCHS)
     draft.begin(epoch)
 
 
@@ -113,7 +126,10 @@ def _files(event: Event, facts: Mapping[str, Any]) -> Checkpoint:
     if below.is_absolute() or ".." in below.parts or "\0" in path:
         what = "files of a trial lie outside the sweep's folder"
         raise refuse(event, what, got=repr(path), allowed="a path below the sweep's folder")
-    return Checkpoint(int(facts["epoch"]), path, digest)
+    epoch = whole(facts["epoch"])
+    if not 0 <= epoch <= MOST_EPOCHS:
+        raise refuse(event, "files are of an epoch beyond all bounds", got=epoch, allowed=f"0 to {MOST_EPOCHS}")
+    return Checkpoint(epoch, path, digest)
 
 
 def _end(folding: Folding, event: Event, state: State) -> dict[str, Any]:
@@ -126,7 +142,7 @@ def _end(folding: Folding, event: Event, state: State) -> dict[str, Any]:
     fields = draft.fields
     fields["ended"] = event.time
     facts = event.payload
-    fields["epochs"] = int(facts.get("epochs") or 0)
+    fields["epochs"] = count(event, "epochs", most=MOST_EPOCHS)
     fields["seconds"] = number(facts.get("seconds"))
     values = facts.get("values")
     if values:
@@ -135,14 +151,15 @@ def _end(folding: Folding, event: Event, state: State) -> dict[str, Any]:
 
 
 def _on_finished(folding: Folding, event: Event) -> None:
+    _check_kinds(event)
     fields = _end(folding, event, "finished" if event.name == "finished" else "pruned")
     facts = event.payload
     best = facts.get("best_epoch")
     cost = facts.get("cost") or {}
     fields.update(
         metrics=numbers(facts["metrics"]),
-        best_epoch=None if best is None else int(best),
-        updates=int(facts.get("updates") or 0),
+        best_epoch=None if best is None else count(event, "best_epoch", most=MOST_EPOCHS),
+        updates=count(event, "updates"),
         stop_reason=str(facts.get("stop_reason") or ""),
         cost=Cost(*[number(cost.get(name)) for name in Cost.__slots__]),
         cases=tuple([case_score(row) for row in facts.get("cases") or ()]),
@@ -152,6 +169,13 @@ def _on_finished(folding: Folding, event: Event) -> None:
     weights = facts.get("weights")
     if weights is not None:
         fields["weights"] = _files(event, weights)
+
+
+def _check_kinds(event: Event) -> None:
+    """The members that are parsed later are objects, if nothing more is known of them yet."""
+    for name, text in (("history", event.history), ("scores", event.scores)):
+        if text and not text.startswith(b"{"):
+            raise refuse(event, f"`{name}` is no object", got=text[:20].decode("ascii", "replace"))
 
 
 def _on_failed(folding: Folding, event: Event) -> None:

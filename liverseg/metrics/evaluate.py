@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,21 @@ from liverseg.preprocess.arrays import NativeReference
 from liverseg.volume import check_pair, read_header
 
 _ENDINGS = (".nii.gz", ".nii")
+
+Meaning = Mapping[int, int]
+"""Label (1 liver, 2 tumour) of each value of a file that has one; all other values are background."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What the values of the files are; None for files with 0 background, 1 liver, 2 tumour, which have no others."""
+
+    prediction: Meaning | None = None
+    reference: Meaning | None = None
+
+
+AS_THEY_ARE = Meanings()
+_LABELS = {"liver": 1, "tumour": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,7 @@ def evaluate(
     pairs: Sequence[MaskPair],
     tolerance_mm: float = TOLERANCE_MM,
     *,
+    meanings: Meanings = AS_THEY_ARE,
     problems: Sequence[DataError] = (),
     on_pair: Callable[[], None] = lambda: None,
 ) -> Evaluation:
@@ -74,6 +90,7 @@ def evaluate(
     Args:
         pairs: what to score.
         tolerance_mm: of `nsd`, 0 or more and finite.
+        meanings: of the files' values.
         problems: known before, put first.
         on_pair: called after each pair.
 
@@ -85,14 +102,14 @@ def evaluate(
     found, faults = [], list(problems)
     for pair in pairs:
         try:
-            found.append(score_pair(pair, tolerance_mm))
+            found.append(score_pair(pair, tolerance_mm, meanings))
         except DataError as error:
             faults.append(error)
         on_pair()
     return Evaluation(tolerance_mm, tuple(found), tuple(faults))
 
 
-def score_pair(pair: MaskPair, tolerance_mm: float = TOLERANCE_MM) -> MaskScore:
+def score_pair(pair: MaskPair, tolerance_mm: float = TOLERANCE_MM, meanings: Meanings = AS_THEY_ARE) -> MaskScore:
     """All scores of one pair of masks on one grid, whatever their orientation; distances use the files' spacing.
 
     Raises:
@@ -102,8 +119,8 @@ def score_pair(pair: MaskPair, tolerance_mm: float = TOLERANCE_MM) -> MaskScore:
     reference_header = read_header(pair.reference, case=name, role="mask")
     prediction_header = read_header(pair.prediction, case=name, role="mask")
     check_pair(reference_header, prediction_header, path=pair.prediction, case=name, of="reference")
-    reference = read_mask(pair.reference, reference_header, case=name)
-    prediction = read_mask(pair.prediction, prediction_header, case=name)
+    reference = read_mask(pair.reference, reference_header, case=name, meaning=meanings.reference)
+    prediction = read_mask(pair.prediction, prediction_header, case=name, meaning=meanings.prediction)
     case = score_counts(name, name, reference, confusion_of(reference, prediction), tuple(SCORED))
     score = full_score(case, reference, prediction, tolerance_mm)
     return MaskScore(name, reference.shape, reference.spacing_mm, score)
@@ -119,6 +136,23 @@ def confusion_of(reference: NativeReference, prediction: NativeReference) -> Cou
         plane = prediction.labels[z - first] if inside else nothing
         slices.append(slice_confusion(reference, z, plane, (row, column)))
     return np.stack(slices)
+
+
+def meaning_of(words: Sequence[str], option: str) -> Meaning | None:
+    """What `liver=5` and the like say; None for no words. A label may have several values.
+
+    Raises:
+        ConfigError: not a label and a whole number, or a value with two labels.
+    """
+    found: dict[int, int] = {}
+    for text in words:
+        name, _, number = text.partition("=")
+        if name not in _LABELS or not number.isdecimal() or not number.isascii() or len(number) > 9:
+            allowed = "liver=VALUE or tumour=VALUE, VALUE a whole number"
+            raise ConfigError("a label has no such value", where=option, got=text, allowed=allowed)
+        if found.setdefault(int(number), _LABELS[name]) != _LABELS[name]:
+            raise ConfigError("a value has two labels", where=option, got=text, allowed="one label a value")
+    return found or None
 
 
 def find_pairs(prediction: Path, reference: Path) -> tuple[tuple[MaskPair, ...], tuple[DataError, ...]]:

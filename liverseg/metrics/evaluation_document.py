@@ -14,7 +14,7 @@ from liverseg.metrics.full_summary import lesion_metrics
 from liverseg.metrics.lesion import Lesions
 from liverseg.metrics.overlap import NAN, SCORED
 from liverseg.metrics.score import LabelScore
-from liverseg.metrics.summary import burden_rmse
+from liverseg.metrics.summary import burden_rmse, global_dice, pooled_slices
 
 SCHEMA_VERSION = 1
 SCORES = ("dice", "voe", "rvd", *SURFACE_SCORES)
@@ -32,8 +32,8 @@ def as_document(evaluation: Evaluation) -> dict[str, Any]:
             "cases": [_case(item) for item in scores],
             "summary": {
                 "labels": {label: summary_of(scores, label) for label in SCORED},
-                **lesion_metrics([item.score for item in scores]),
-                "tumour_burden_rmse": burden_rmse([item.score.case for item in scores]),
+                "pooled": {label: pooled_of(scores, label) for label in SCORED},
+                **tumours_of(scores),
             },
             "problems": [
                 {"case": fault.case, "rule": fault.rule, "message": str(fault)} for fault in evaluation.problems
@@ -51,6 +51,19 @@ def summary_of(scores: Sequence[MaskScore], label: str) -> dict[str, dict[str, f
     """
     ranked = [item.score for item in scores if label != "tumour" or item.score.case.has_tumour]
     return {name: _figures([score_value(score, label, name) for score in ranked]) for name in SCORES}
+
+
+def pooled_of(scores: Sequence[MaskScore], label: str) -> dict[str, float]:
+    """Scores of all cases together: `dice_global` over voxels, `slice_dice_smooth1_mean` and `_sd` over slices."""
+    cases = [item.score.case for item in scores]
+    mean, sd = pooled_slices(cases, label)
+    return {"dice_global": global_dice(cases, label), "slice_dice_smooth1_mean": mean, "slice_dice_smooth1_sd": sd}
+
+
+def tumours_of(scores: Sequence[MaskScore]) -> dict[str, float | int]:
+    """Lesions of all cases pooled, see `lesion_metrics`, and `tumour_burden_rmse`."""
+    burden = burden_rmse([item.score.case for item in scores])
+    return {**lesion_metrics([item.score for item in scores]), "tumour_burden_rmse": burden}
 
 
 def score_value(score: FullScore, label: str, name: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from liverseg.preprocess.orient import orientation_from
 from liverseg.volume import Header, slabs, to_labels
 
 
-def read_mask(path: Path | str, header: Header, *, case: str | None = None) -> NativeReference:
+def read_mask(
+    path: Path | str, header: Header, *, case: str | None = None, meaning: Mapping[int, int] | None = None
+) -> NativeReference:
     """The labels of a mask in the display frame, whatever the file's own axes.
 
     Memory: one byte a voxel while the file is read, then the box of the foreground.
@@ -20,6 +23,7 @@ def read_mask(path: Path | str, header: Header, *, case: str | None = None) -> N
         path: the file `header` was read from.
         header: from `read_header`.
         case: name of the case, for the error.
+        meaning: label of each stored value that has one, see `to_labels`.
 
     Raises:
         DataError: rule N1, N3 (the file is not whole) or N4 (values other than 0, 1, 2).
@@ -27,7 +31,7 @@ def read_mask(path: Path | str, header: Header, *, case: str | None = None) -> N
     stored = np.empty(header.shape, np.uint8, order="F")
     start = 0
     for block in slabs(path, header, case=case, reuse=True):
-        stored[:, :, start : start + block.shape[2]] = to_labels(block, header, path=path, case=case)
+        stored[:, :, start : start + block.shape[2]] = to_labels(block, header, path=path, case=case, meaning=meaning)
         start += block.shape[2]
     orientation = orientation_from(header.orientation)
     return cut(orientation.display_volume(stored), orientation.permute(header.spacing_mm))

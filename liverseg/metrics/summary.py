@@ -65,13 +65,13 @@ def _label_metrics(scores: Sequence[CaseScore], label: str) -> dict[str, float |
     defined = by_patient(scores, lambda score: score.label(label).dice)
     ranked = [score for score in scores if label != "tumour" or score.has_tumour]
     dices = by_patient(ranked, lambda score: score.label(label).dice)
-    slice_mean, slice_sd = _pooled_slices(scores, label)
+    slice_mean, slice_sd = pooled_slices(scores, label)
     return {
         f"dice_{label}_mean": finite_mean(dices),
         f"dice_{label}_sd": between_patients_sd(dices),
         f"dice_{label}_n": int(np.count_nonzero(~np.isnan(dices))),
         f"dice_{label}_nan": int(np.count_nonzero(np.isnan(defined))),
-        f"dice_global_{label}": _global_dice(scores, label),
+        f"dice_global_{label}": global_dice(scores, label),
         f"slice_dice_smooth1_{label}_mean": slice_mean,
         f"slice_dice_smooth1_{label}_sd": slice_sd,
         f"voe_{label}_mean": finite_mean(by_patient(ranked, lambda score: score.label(label).voe)),
@@ -96,7 +96,8 @@ def between_patients_sd(values: Floats) -> float:
     return float(finite.std(ddof=1)) if finite.size > 1 else NAN
 
 
-def _global_dice(scores: Sequence[CaseScore], label: str) -> float:
+def global_dice(scores: Sequence[CaseScore], label: str) -> float:
+    """Dice over all voxels of all scans; NaN when all are empty."""
     parts = [score.label(label) for score in scores]
     return dice(
         sum(part.reference for part in parts),
@@ -105,7 +106,7 @@ def _global_dice(scores: Sequence[CaseScore], label: str) -> float:
     )
 
 
-def _pooled_slices(scores: Sequence[CaseScore], label: str) -> tuple[float, float]:
+def pooled_slices(scores: Sequence[CaseScore], label: str) -> tuple[float, float]:
     """Mean and population SD over all slices of all scans, from the mean and SD of each scan. NaN without slices.
 
     The SD combines the variance within scans with that between their means (Chan, Golub and LeVeque 1983).

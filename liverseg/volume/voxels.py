@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +87,22 @@ def to_hu(raw: Voxels, header: Header, *, path: Path | str = "", case: str | Non
     return hu
 
 
-def to_labels(raw: Voxels, header: Header, *, path: Path | str = "", case: str | None = None) -> npt.NDArray[np.uint8]:
+def to_labels(
+    raw: Voxels,
+    header: Header,
+    *,
+    path: Path | str = "",
+    case: str | None = None,
+    meaning: Mapping[int, int] | None = None,
+) -> npt.NDArray[np.uint8]:
     """Stored mask voxels (any shape) as uint8 labels 0, 1 or 2. Values within 1e-3 of a whole number are rounded.
+
+    Args:
+        raw: stored voxels.
+        header: of their file.
+        path: of the file, for the error.
+        case: its case, for the error.
+        meaning: label of each value that has one, all others being background; None for values that are labels already.
 
     Raises:
         DataError: rule N4, values that are not whole or not in the label map.
@@ -97,12 +111,21 @@ def to_labels(raw: Voxels, header: Header, *, path: Path | str = "", case: str |
     values = _scaled(raw, header)
     if values.dtype.kind == "f":
         values = _whole(values, subject)
+    if meaning is not None:
+        return _named(values, meaning)
     if values.size and not _in_label_map(values):
         found = np.unique(values)
         got = ", ".join(f"{value:g}" for value in found[:8]) + (", …" if len(found) > 8 else "")
         allowed = "0 background, 1 liver, 2 tumour"
         raise subject.broken("N4", "values outside the label map", got, allowed, "map the labels to 0, 1, 2")
     return values.astype(np.uint8, copy=False)
+
+
+def _named(values: Voxels, meaning: Mapping[int, int]) -> npt.NDArray[np.uint8]:
+    labels = np.zeros(values.shape, np.uint8, order="F")
+    for value, label in meaning.items():
+        labels[values == value] = label
+    return labels
 
 
 def _in_label_map(values: Voxels) -> bool:

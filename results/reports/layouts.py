@@ -34,6 +34,16 @@ def _study(sweep: Sweep) -> Shown:
     return Shown(study_columns(sweep), f"slice Dice* {_labels(sweep)}", priority=7)
 
 
+def _in_full(sweep: Sweep) -> list[Shown]:
+    """Columns of what only trials scored in full have. A distance says little without its failures, so they share a cell."""
+    found = []
+    for label in sweep.sweep.labels:
+        distance = f"hd95_{label}_mean"
+        found.append(Shown((distance, f"hd95_{label}_failures"), f"{column(distance).title} / failures", priority=9))
+    found += [Shown((f"nsd_{label}_mean",), priority=9) for label in sweep.sweep.labels]
+    return [*found, Shown(("lesion_recall_iou50", "lesion_precision_iou50"), "lesion recall / precision", priority=9)]
+
+
 def _labels(sweep: Sweep) -> str:
     return " / ".join(sweep.sweep.labels)
 
@@ -57,6 +67,7 @@ def architecture_layout(sweep: Sweep, stage: str | None = None) -> Table:
         _pair(sweep, "mean Dice", "dice_{}_mean", 0),
         _pair(sweep, "SD", "dice_{}_sd", 1),
         _study(sweep),
+        *_in_full(sweep),
         Shown(("n_patients", "n_tumour_patients"), "patients / with tumour", priority=3),
         Shown(("trials",), priority=3),
         Shown(("failures",), "failed", numeric=False, priority=4),
@@ -122,6 +133,7 @@ def _trial_columns(sweep: Sweep, frame: pd.DataFrame, parameters: Sequence[str])
         *_objectives(sweep),
         *dice,
         _study(sweep),
+        *_in_full(sweep),
         Shown(("seconds",), "s", priority=4),
         Shown(("parameters_m",), priority=6),
         Shown(("gflops",), priority=5),

@@ -13,9 +13,11 @@ import pandas as pd
 from results.ranking import Setting, best_by_architecture, settings
 from results.records import Sweep, TrialRecord
 from results.statistics import architecture_scores
-from results.tables.trials import score_columns
+from results.tables.trials import full_columns, score_columns
 
 BASELINE = "(all background)"
+# Beyond it a number is no count.
+_MOST = 2**53
 
 
 def architecture_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFrame:
@@ -23,10 +25,10 @@ def architecture_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFram
 
     Columns: `architecture`; `trainings`, on so many folds and seeds its best setting was trained; of that setting
     `parameters_m` (millions), `gflops` (one slice, forward), `s_per_epoch`, the objectives, `dice_L_mean` for each label,
-    `dice_L_sd` (between patients), the study's slice Dice, `n_patients`, `n_tumour_patients` (of several trainings the means;
-    a patient's Dice is averaged over them first); over all its trials of the search `trials`, `finished`, `pruned`, `failed`,
-    `failures` (such as `oom 2, nan 1`), `updates` (spent); and `best_trial`. Architectures without a ranked trial come last,
-    with NaN.
+    `dice_L_sd` (between patients), the study's slice Dice, those of `full_columns`, `n_patients`, `n_tumour_patients` (of
+    several trainings the means; a patient's Dice is averaged over them first); over all its trials of the search `trials`,
+    `finished`, `pruned`, `failed`, `failures` (such as `oom 2, nan 1`), `updates` (spent); and `best_trial`. Architectures
+    without a ranked trial come last, with NaN.
 
     Args:
         sweep: the sweep.
@@ -50,9 +52,10 @@ def _columns(sweep: Sweep) -> list[str]:
     labels = sweep.sweep.labels
     scores = [f"dice_{label}_{part}" for part in ("mean", "sd") for label in labels]
     others = [name for name in score_columns(sweep) if name not in scores]
-    objectives = [name for name in others if not name.startswith("slice_")]
+    full = [name for name in full_columns(sweep) if name in others]
+    objectives = [name for name in others if not name.startswith("slice_") and name not in full]
     study = [name for name in others if name.startswith("slice_")]
-    names = ["architecture", _COUNTS[0], "parameters_m", "gflops", "s_per_epoch", *objectives, *scores, *study]
+    names = ["architecture", _COUNTS[0], "parameters_m", "gflops", "s_per_epoch", *objectives, *scores, *study, *full]
     return [*names, *_COUNTS[1:-1], "failures", "updates", "best_trial"]
 
 
@@ -92,7 +95,7 @@ def _over_patients(sweep: Sweep, best: Setting) -> dict[str, Any]:
 
 
 def _count(value: float) -> Any:
-    return int(value) if math.isfinite(value) else pd.NA
+    return int(value) if 0 <= value <= _MOST else pd.NA
 
 
 def failures_text(trials: Sequence[TrialRecord]) -> str:

@@ -26,8 +26,8 @@ def trial_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFrame:
     setting it repeats; where there is one), one for each parameter that
     varies, `state`, `failure`, `best_epoch`, `epochs`, `planned_epochs` (where trials differ in length), `updates`, the
     objectives (`val_dice`), `dice_liver_mean`, `dice_liver_sd`, `dice_tumour_mean`, `dice_tumour_sd` (for the labels
-    of the sweep), the study's slice Dice, `seconds`, `s_per_epoch`, `parameters`, `gflops`. Missing numbers are NaN
-    or `pd.NA`.
+    of the sweep), the study's slice Dice, those of `full_columns`, `seconds`, `s_per_epoch`, `parameters`, `gflops`.
+    Missing numbers are NaN or `pd.NA`.
 
     Args:
         sweep: the sweep.
@@ -98,13 +98,25 @@ def _costs(places: Sequence[RankedTrial]) -> dict[str, Any]:
 
 
 def score_columns(sweep: Sweep) -> tuple[str, ...]:
-    """Names of the scores that tables show: objectives, Dice of each label with its SD, and the study's slice Dice."""
+    """Names of the scores that tables show: objectives, Dice of each label with its SD, the study's slice Dice, `full_columns`."""
     names = [objective.metric for objective in sweep.sweep.objectives]
     names = [name for name in names if name not in FIXED_COLUMNS]
     for label in sweep.sweep.labels:
         names += [f"dice_{label}_mean", f"dice_{label}_sd"]
-    names += study_columns(sweep)
+    names += [*study_columns(sweep), *full_columns(sweep)]
     return tuple(dict.fromkeys(names))
+
+
+def full_columns(sweep: Sweep) -> tuple[str, ...]:
+    """Names of the scores that only trials scored in full have, of those that tables show; empty when no trial has been.
+
+    HD95 with its failures and NSD of each label, recall and precision of lesions.
+    """
+    names = [name for label in sweep.sweep.labels for name in (f"hd95_{label}_mean", f"hd95_{label}_failures")]
+    names += [f"nsd_{label}_mean" for label in sweep.sweep.labels]
+    names += ["lesion_recall_iou50", "lesion_precision_iou50"]
+    measured = {name for trial in sweep.trials for name in trial.metrics if name in names}
+    return tuple(name for name in names if name in measured)
 
 
 def study_columns(sweep: Sweep) -> tuple[str, ...]:

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 _LABELS = {"liver": "liver", "tumour": "tumour", "liver_only": "liver (label 1)"}
 _HEADS = {"dice": "Dice", "voe": "VOE", "rvd": "RVD", "assd": "ASSD", "rmsd": "RMSD", "mssd": "HD100", "hd95": "HD95"}
+_POOLED = {
+    "lesion_recall_iou50": "tumours found (IoU > 0.5)",
+    "lesion_precision_iou50": "predicted tumours that are true (IoU > 0.5)",
+    "lesion_recall_any": "tumours touched",
+    "lesion_precision_any": "predicted tumours that touch one",
+    "lesion_false_positives_tumour_free": "false tumours in a tumour-free case",
+    "tumour_burden_rmse": "tumour burden, root mean square error",
+}
 _DECIMALS = {"assd": 2, "rmsd": 2, "mssd": 1, "hd95": 1}
 
 
@@ -30,19 +38,30 @@ def evaluate(
         Path, typer.Option("--reference", metavar="R", help="Its reference mask, or their folder.", show_default=False)
     ],
     tolerance_mm: Annotated[float, typer.Option("--tolerance-mm", help="Of the NSD (surface Dice), mm.")] = 2.0,
+    prediction_label: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=VALUE", help="Value in predictions, e.g. liver=5. Others are background. Repeatable."
+        ),
+    ] = [],  # noqa: B006
+    reference_label: Annotated[list[str], typer.Option(metavar="NAME=VALUE", help="Likewise in references.")] = [],  # noqa: B006
     as_json: JsonOption = False,
 ) -> None:
     """Score predicted masks against reference masks: overlap, surface distances in mm, tumours one by one.
 
     Masks are NIfTI files with 0 background, 1 liver, 2 tumour, in any orientation, prediction and reference on the same grid.
-    Files of two folders are paired by name. Liver is label 1 or 2.
+    Files with other values need --prediction-label or --reference-label. Files of two folders are paired by name. Liver is
+    label 1 or 2.
     """
+    from liverseg.metrics.evaluate import Meanings, find_pairs, meaning_of
     from liverseg.metrics.evaluate import evaluate as score
-    from liverseg.metrics.evaluate import find_pairs
 
+    meanings = Meanings(
+        meaning_of(prediction_label, "--prediction-label"), meaning_of(reference_label, "--reference-label")
+    )
     pairs, problems = find_pairs(prediction.expanduser(), reference.expanduser())
     with progress("scoring", len(pairs)) as advance:
-        found = score(pairs, tolerance_mm, problems=problems, on_pair=advance)
+        found = score(pairs, tolerance_mm, meanings=meanings, problems=problems, on_pair=advance)
     _show(found, as_json)
     for problem in found.problems:
         note(f"error: {problem}")
@@ -66,7 +85,7 @@ def _tables(found: Evaluation) -> list[Any]:
     if tumour:
         tables.append(_lesion_table(found.scores))
     if len(found.scores) > 1:
-        tables.append(_summary_table(found, labels))
+        tables += [_summary_table(found, labels), _pooled_table(found, labels)]
     if not tumour:
         note("no tumour in any mask: the liver alone is shown")
     return tables
@@ -103,7 +122,7 @@ def _case_table(found: Evaluation, labels: tuple[str, ...]) -> Any:
             part = case.label(label)
             volumes = [f"{voxels * case.voxel_ml:.1f}" for voxels in (part.reference, part.prediction)]
             numbers = [_text(name, score_value(item.score, label, name)) for name in SCORES]
-            table.add_row(item.name if label == labels[0] else "", _LABELS[label], *volumes, *numbers)
+            table.add_row(_name(item) if label == labels[0] else "", _LABELS[label], *volumes, *numbers)
     return table
 
 
@@ -114,7 +133,7 @@ def _lesion_table(scores: Sequence[MaskScore]) -> Any:
         lesions = item.score.lesions
         assert lesions is not None
         sides = (lesions.reference, lesions.prediction)
-        table.add_row(item.name, *(str(n) for side in sides for n in (side.count, side.matched, side.touched)))
+        table.add_row(_name(item), *(str(n) for side in sides for n in (side.count, side.matched, side.touched)))
     return table
 
 
@@ -130,6 +149,31 @@ def _summary_table(found: Evaluation, labels: tuple[str, ...]) -> Any:
             head = _HEADS.get(name, f"NSD {found.tolerance_mm:g} mm")
             table.add_row(_LABELS[label], head, f"{mean} ± {sd}", median, str(figures["n"]), *counts)
     return table
+
+
+def _pooled_table(found: Evaluation, labels: tuple[str, ...]) -> Any:
+    from liverseg.metrics.evaluation_document import pooled_of, tumours_of
+
+    table = _table(f"All {len(found.scores)} cases pooled", ("score", "value"), 1)
+    for label in labels:
+        pooled = pooled_of(found.scores, label)
+        mean, sd = (_text("dice", pooled[f"slice_dice_smooth1_{part}"]) for part in ("mean", "sd"))
+        table.add_row(f"global Dice {_LABELS[label]}", _text("dice", pooled["dice_global"]))
+        table.add_row(f"slice Dice, smoothed by 1, {_LABELS[label]}", f"{mean} ± {sd}")
+    if "tumour" in labels:
+        values = tumours_of(found.scores)
+        for name, head in _POOLED.items():
+            table.add_row(head, _text("dice", values[name]))
+    return table
+
+
+def _name(item: MaskScore) -> Any:
+    """The name of a case, which is that of a file: nothing in it steers the terminal or is markup."""
+    from rich.text import Text
+
+    from results.text import printable
+
+    return Text(printable(item.name))
 
 
 def _text(name: str, value: float) -> str:

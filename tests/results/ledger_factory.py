@@ -161,7 +161,7 @@ def finished_payload(
             "n_tumour_patients": int(has_tumour.sum()),
             "tumour_free_specificity": 0.5,
         },
-        "best_epoch": epochs - 2,
+        "best_epoch": max(epochs - 2, 1),
         "epochs": epochs,
         "updates": epochs * 120,
         "seconds": seconds * epochs,
