@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sweeps.cli import architectures, data, evaluate, extend, plan, resume, run, show, spec
+from sweeps.cli import architectures, data, evaluate, extend, plan, resume, run, show, spec, watch
 
 app = typer.Typer(
     name="liversweep",
@@ -43,6 +43,7 @@ app.command("stop")(resume.stop)
 app.command("list")(show.list_sweeps)
 app.command("show")(show.show)
 app.command("report")(show.report)
+app.command("watch")(watch.watch)
 app.command("evaluate")(evaluate.evaluate)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")
