@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sweeps.cli import architectures, data, evaluate, extend, plan, resume, run, show, spec, watch
+from sweeps.cli import architectures, dashboard, data, evaluate, extend, plan, resume, run, show, spec, watch
 
 app = typer.Typer(
     name="liversweep",
@@ -44,6 +44,7 @@ app.command("list")(show.list_sweeps)
 app.command("show")(show.show)
 app.command("report")(show.report)
 app.command("watch")(watch.watch)
+app.command("dashboard")(dashboard.dashboard)
 app.command("evaluate")(evaluate.evaluate)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")
