@@ -1,12 +1,17 @@
 """Which trial is better: by one objective, or by Pareto fronts when there are several.
 
 Only finished trials are ranked. A pruned trial was given less than the others; it is listed after them, without a rank.
+
+Trials are ranked as settings: a setting that was repeated on other folds or with other seeds is ranked by the mean over all
+of these, and stands where its first trial stands; the repetitions themselves have no rank, for their scores are of other
+patients, or of another throw of the dice. Settings that were repeated more often come first: the mean of many is honest
+where the best of many single scores is lucky.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +27,7 @@ class RankedTrial:
     """A trial with its place.
 
     Attributes:
-        rank: from 1; None unless the trial finished with a number for every objective.
+        rank: from 1; None unless the trial finished with a number for every objective and repeats no other.
         front: Pareto front from 1 (always 1-based rank groups with one objective); None where `rank` is None.
     """
 
@@ -31,17 +36,46 @@ class RankedTrial:
     front: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Finished trials of one setting: the search's own first, then its repetitions on other folds and with other seeds."""
+
+    trials: tuple[TrialRecord, ...]
+
+    @property
+    def first(self) -> TrialRecord:
+        """The search's own trial."""
+        return self.trials[0]
+
+    def mean(self, metric: str) -> float:
+        """Mean of a metric over the trials that have a finite number; NaN where the first has none."""
+        values = np.array([trial.metric(metric) for trial in self.trials])
+        finite = values[np.isfinite(values)]
+        return float(finite.mean()) if np.isfinite(values[0]) else math.nan
+
+
+def settings(trials: Sequence[TrialRecord]) -> dict[str, Setting]:
+    """Every finished setting by the uid of its first trial. A setting whose first trial has not finished is none."""
+    groups = {trial.uid: [trial] for trial in trials if trial.state == "finished" and not trial.replicate_of}
+    for trial in trials:
+        if trial.state == "finished" and trial.replicate_of in groups:
+            groups[trial.replicate_of].append(trial)
+    return {uid: Setting(tuple(group)) for uid, group in groups.items()}
+
+
 def rank_trials(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[RankedTrial]:
     """All trials, best first.
 
-    Order: finished trials by front, then by the first objective, then by number; finished ones whose objective is
-    NaN; then pruned (best first), running, queued, stopped and failed trials, each by number. Ties go to the lower
-    number.
+    Order: settings (see above) by number of finished trials, then by front, then by the first objective, then by number;
+    finished trials that are no ranked setting; then pruned (best first), running, queued, stopped and failed trials, each by
+    number. Ties go to the lower number.
     """
-    gains = _gains(trials, objectives)
-    eligible = [i for i, trial in enumerate(trials) if trial.state == "finished" and not np.isnan(gains[i]).any()]
+    found = settings(trials)
+    gains = _gains(trials, found, objectives)
+    eligible = [i for i, trial in enumerate(trials) if trial.uid in found and not np.isnan(gains[i]).any()]
     fronts = dict(zip(eligible, pareto_fronts(gains[eligible]), strict=True)) if len(objectives) > 1 else {}
-    eligible.sort(key=lambda i: (fronts.get(i, 1), -gains[i, 0], trials[i].number))
+    counts = {i: len(found[trials[i].uid].trials) for i in eligible}
+    eligible.sort(key=lambda i: (-counts[i], fronts.get(i, 1), -gains[i, 0], trials[i].number))
     ranked = [RankedTrial(trials[i], rank, int(fronts.get(i, rank))) for rank, i in enumerate(eligible, 1)]
     chosen = set(eligible)
     rest = [i for i in range(len(trials)) if i not in chosen]
@@ -49,12 +83,22 @@ def rank_trials(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) 
     return ranked + [RankedTrial(trials[i], None, None) for i in rest]
 
 
-def _gains(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> Floats:
-    """Objective values, more is better: float `(trials, objectives)`, NaN where there is none or it is infinite."""
-    values = [[objective.gain(trial.metric(objective.metric)) for objective in objectives] for trial in trials]
+def _gains(trials: Sequence[TrialRecord], found: Mapping[str, Setting], objectives: Sequence[Objective]) -> Floats:
+    """Objective values, more is better: float `(trials, objectives)`, NaN where there is none or it is infinite.
+
+    Those of a setting's first trial are the means over the setting.
+    """
+    values = [
+        [objective.gain(_value(trial, found.get(trial.uid), objective.metric)) for objective in objectives]
+        for trial in trials
+    ]
     gains = np.array(values, np.float64).reshape(len(trials), len(objectives))
     gains[~np.isfinite(gains)] = np.nan
     return gains
+
+
+def _value(trial: TrialRecord, setting: Setting | None, metric: str) -> float:
+    return trial.metric(metric) if setting is None or len(setting.trials) == 1 else setting.mean(metric)
 
 
 def _unranked(trial: TrialRecord, gain: float) -> tuple[float, int]:

@@ -32,13 +32,46 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldRecord:
+    """The patients (pseudonyms) of one fold of a cross-validation."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SplitRecord:
-    """Which patients (pseudonyms) are in which part, and the fingerprint of that."""
+    """Which patients (pseudonyms) are in which part, and the fingerprint of that.
+
+    Attributes:
+        train, validation: of the first fold, on which the search is scored.
+        folds: all folds of a cross-validation, the first included; empty without one.
+    """
 
     fingerprint: str = ""
     train: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
+    folds: tuple[FoldRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """On how many folds, and with how many seeds, a setting is trained.
+
+    Attributes:
+        folds, seeds: 1 is the search's own.
+        of: `best` (the best setting of each architecture, once the search is over) or `all` (each that finished).
+    """
+
+    folds: int = 1
+    seeds: int = 1
+    of: str = "best"
+
+    @property
+    def trials(self) -> int:
+        """Trials of a setting that is trained on every fold with every seed, the search's own included."""
+        return self.folds * self.seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +142,7 @@ class SweepRecord:
     """The sweep as a whole.
 
     Attributes:
-        trials: number of trials asked for, extensions included.
+        trials: number of trials that the search was asked for, extensions included; replicates come on top.
         baseline: metrics of the all-background prediction.
         stages: names of the stages in order; empty or one name when there is only one.
         space: description of each searched parameter.
@@ -123,6 +156,7 @@ class SweepRecord:
         spec: the resolved specification without what belongs to a machine; empty in ledgers of older versions.
         code: 12 hexadecimal digits of the SHA-256 of each source file that decides a trial's numbers.
         cases: 12 hexadecimal digits of the fingerprint of each case.
+        replication: how settings are repeated on other folds and with other seeds.
     """
 
     name: str
@@ -148,6 +182,7 @@ class SweepRecord:
     spec: Mapping[str, Any] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     cases: Mapping[str, str] = field(default_factory=dict)
+    replication: Replication = Replication()
 
     @property
     def objective(self) -> Objective:
@@ -211,6 +246,7 @@ class TrialRecord:
         planned_epochs: length that it was given; 0 where the ledger (of an older version) does not say.
         continues: the trial from whose state it starts; empty for a trial that starts from scratch.
         continued_from: epochs that were done when its last attempt began.
+        replicate_of: the trial whose setting it repeats on another fold or with another seed; empty for the search's own.
         values: first objective after each epoch that was reported, from the first epoch on; NaN where it was not a number
             or is not known. Empty in ledgers of older versions: see `epoch_values`.
         history_json: the history as JSON text, parsed by `history`.
@@ -241,6 +277,7 @@ class TrialRecord:
     planned_epochs: int = 0
     continues: str = ""
     continued_from: int = 0
+    replicate_of: str = ""
     values: tuple[float, ...] = ()
     suggested: str = ""
     started: str = ""

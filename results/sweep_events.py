@@ -7,7 +7,18 @@ from typing import Any
 
 from results.folding import Folding, count, number, numbers, refuse
 from results.ledger_line import Event
-from results.records import CLOSINGS, STATES, DataRecord, Extension, InheritedTrial, Objective, Parent, SplitRecord
+from results.records import (
+    CLOSINGS,
+    STATES,
+    DataRecord,
+    Extension,
+    FoldRecord,
+    InheritedTrial,
+    Objective,
+    Parent,
+    Replication,
+    SplitRecord,
+)
 
 SCHEMA_VERSION = 1
 
@@ -35,6 +46,7 @@ def _on_sweep(folding: Folding, event: Event) -> None:
         code=dict(facts.get("code") or {}),
         cases=dict(facts.get("cases") or {}),
         parents=tuple(Parent(str(item["name"]), int(item["trials"])) for item in facts.get("parents") or ()),
+        replication=_replication(event),
         runs=1,
         started=event.time,
     )
@@ -49,8 +61,17 @@ def _objectives(event: Event) -> tuple[Objective, ...]:
 
 
 def _split(facts: Mapping[str, Any]) -> SplitRecord:
-    parts = (tuple(facts.get(part) or ()) for part in ("train", "validation", "test"))
-    return SplitRecord(str(facts.get("fingerprint", "")), *parts)
+    train, validation, test = (tuple(facts.get(part) or ()) for part in ("train", "validation", "test"))
+    folds = (FoldRecord(tuple(item["train"]), tuple(item["validation"])) for item in facts.get("folds") or ())
+    return SplitRecord(str(facts.get("fingerprint", "")), train, validation, test, tuple(folds))
+
+
+def _replication(event: Event) -> Replication:
+    facts = event.payload.get("replication") or {}
+    found = Replication(int(facts.get("folds", 1)), int(facts.get("seeds", 1)), str(facts.get("of", "best")))
+    if found.folds < 1 or found.seeds < 1 or found.of not in ("best", "all"):
+        raise refuse(event, "settings are repeated in no known way", got=facts)
+    return found
 
 
 def _data(facts: Mapping[str, Any]) -> DataRecord:

@@ -29,6 +29,7 @@ def _on_suggested(folding: Folding, event: Event) -> None:
     continues = str(facts.get("continues") or "")
     if continues and continues not in folding.drafts:
         raise refuse(event, "a trial continues one that was never suggested", got=continues)
+    replicate_of = _replicated(folding, event)
     folding.numbers.add(position)
     folding.drafts[uid] = Draft(
         {
@@ -41,9 +42,24 @@ def _on_suggested(folding: Folding, event: Event) -> None:
             "fold": int(facts.get("fold") or 0),
             "planned_epochs": count(event, "epochs"),
             "continues": continues,
+            "replicate_of": replicate_of,
             "suggested": event.time,
         }
     )
+
+
+def _replicated(folding: Folding, event: Event) -> str:
+    """The trial whose setting the event's trial repeats; empty when it repeats none."""
+    facts = event.payload
+    first = str(facts.get("replicate_of") or "")
+    if not first:
+        return ""
+    known = folding.drafts.get(first)
+    if known is None or known.fields["replicate_of"]:
+        raise refuse(event, "a trial repeats one that was never suggested, or that is itself a repetition", got=first)
+    if any(known.fields[name] != facts[name] for name in ("architecture", "parameters")):
+        raise refuse(event, "a trial repeats another setting than its own", got=first)
+    return first
 
 
 def _on_queued(folding: Folding, event: Event) -> None:

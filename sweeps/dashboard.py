@@ -242,6 +242,7 @@ def _attributes(trial: TrialRecord) -> dict[str, Any]:
         "failure": trial.failure,
         "message": trial.message,
         "continues": trial.continues,
+        "replicate of": trial.replicate_of,
         "stop reason": trial.stop_reason,
         "best epoch": trial.best_epoch,
         "epochs": trial.epochs,

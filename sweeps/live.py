@@ -179,7 +179,7 @@ class LiveView(PlainView):
 def progress_table(progress: Progress) -> Table:
     """A row an architecture, and below them how far the sweep is."""
     counts = f"{progress.ended} of {progress.trials} trials ended, {progress.running} running"
-    caption = f"{counts}, {duration(progress.eta_s)} left"
+    caption = counts if progress.ended >= progress.trials else f"{counts}, {duration(progress.eta_s)} left"
     table = Table(title=None, caption=caption, caption_justify="left", pad_edge=False)
     table.add_column("architecture")
     for name in ("ended", "best Dice liver", "best Dice tumour", "now at epoch", "failed"):

@@ -145,7 +145,7 @@ class Watcher:
         """A driver begins: what was before it does not count for the time that is left."""
         sweep = self._fold.sweep()
         names = [str(name) for name in sweep.sweep.architectures]
-        self.progress = Progress(sweep.sweep.trials, planned_epochs(sweep), names, self._clock)
+        self.progress = Progress(planned_trials(sweep), planned_epochs(sweep), names, self._clock)
         self.progress.take_up(sweep)
         self.progress.began -= self._age_s(event.time)
         self._running.clear()
@@ -218,6 +218,13 @@ def position(record: Any) -> dict[str, Any] | None:
     known = metrics if isinstance(metrics, Mapping) else {}
     named = {"score": last, **{name: known.get(name) for name in ("val_dice", "dice_liver_mean", "dice_tumour_mean")}}
     return {"epoch": epoch} | {name: value for name, value in named.items() if _is_number(value)}
+
+
+def planned_trials(sweep: Sweep) -> int:
+    """Trials in all, repetitions on other folds and with other seeds included: at most so many, as `run` counts them."""
+    record = sweep.sweep
+    each = max(1, record.replication.trials) - 1
+    return record.trials + each * (record.trials if record.replication.of == "all" else len(record.architectures))
 
 
 def planned_epochs(sweep: Sweep) -> int:

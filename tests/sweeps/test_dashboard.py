@@ -74,6 +74,7 @@ def check(study: optuna.Study, sweep: Sweep, trials: list[TrialRecord]) -> None:
         assert kept.datetime_start == moment(trial.started or trial.suggested)
         assert kept.datetime_complete == (moment(trial.ended) if kept.state.is_finished() else None)
         assert kept.user_attrs["seed"] == trial.seed and kept.user_attrs["fold"] == trial.fold
+        assert kept.user_attrs.get("replicate of", "") == trial.replicate_of
         assert kept.user_attrs.get("failure", "") == trial.failure
         assert kept.user_attrs.get("message", "") == trial.message
         known = {name: value for name, value in trial.metrics.items() if not math.isnan(value)}

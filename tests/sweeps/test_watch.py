@@ -24,7 +24,7 @@ from results.ledger import Ledger
 from results.lock import SweepLock
 from sweeps import trial_files
 from sweeps.folder import SweepFolder
-from sweeps.watch import Change, Watcher, planned_epochs, position, standing, state_of
+from sweeps.watch import Change, Watcher, planned_epochs, planned_trials, position, standing, state_of
 from tests.promises.commands import refusal, said
 from tests.promises.ledgers import snapshot
 from tests.results.ledger_factory import finished_payload, realistic, suggested_payload, sweep_payload, uid_of
@@ -217,6 +217,13 @@ def test_files_that_are_no_records_are_passed_over(driver: Driver, tmp_path: Pat
 def test_planned_epochs_of_old_ledgers_are_those_of_their_longest_trial(tmp_path: Path) -> None:
     realistic(5, epochs=12).write(tmp_path)
     assert planned_epochs(SweepFolder(tmp_path).read()) == 12
+
+
+@pytest.mark.parametrize(("of", "expected"), [("best", 10 + 2 * 5), ("all", 10 + 10 * 5)])
+def test_repetitions_are_counted(tmp_path: Path, of: str, expected: int) -> None:
+    more = {"architectures": ["unet", "segnet"], "replication": {"folds": 3, "seeds": 2, "of": of}}
+    realistic(10, epochs=2, sweep=more).write(tmp_path)
+    assert planned_trials(SweepFolder(tmp_path).read()) == expected
 
 
 def test_watch_tells_a_finished_sweep_in_its_tables(tmp_path: Path) -> None:
