@@ -37,27 +37,47 @@ def fold(events: Iterable[Event]) -> Sweep:
             second end state, or a payload that lacks what its event must have.
     """
     with paused_collector():
-        return _fold(events)
+        ongoing = OngoingFold()
+        for event in events:
+            ongoing.take(event)
+        return ongoing.sweep()
 
 
-def _fold(events: Iterable[Event]) -> Sweep:
-    folding = Folding()
-    last: Event | None = None
-    for event in events:
-        last = event
-        _apply(folding, event)
-        if event.name != "closed" and event.name not in OPENING_EVENTS:
-            folding.sweep["closed"] = ""
-    if last is None:
-        raise LedgerError("the ledger is empty", next_step="delete the folder and run the sweep again")
-    folding.sweep.update(
-        updated=last.time,
-        extended=tuple(folding.extended),
-        inherited=tuple(folding.inherited.values()),
-        openings=tuple(folding.openings),
-    )
-    trials = sorted((draft.freeze() for draft in folding.drafts.values()), key=lambda trial: trial.number)
-    return Sweep(SweepRecord(**folding.sweep), tuple(trials))
+class OngoingFold:
+    """A fold of a ledger that still grows. Its events are the same, and refused for the same reasons, as those of `fold`."""
+
+    def __init__(self) -> None:
+        self._folding = Folding()
+        self._last: Event | None = None
+        self._closed = False
+
+    def take(self, event: Event) -> None:
+        """Take in the next event; raises `LedgerError` as `fold` does."""
+        self._last = event
+        _apply(self._folding, event)
+        # Opening the test patients of a closed sweep does not let the search go on.
+        if event.name not in OPENING_EVENTS:
+            self._closed = event.name == "closed"
+
+    @property
+    def closed(self) -> str:
+        """Why the sweep was closed; empty while it is open."""
+        return str(self._folding.sweep["closed"]) if self._closed else ""
+
+    def sweep(self) -> Sweep:
+        """The sweep as it stands. Takes time in proportion to the number of trials; raises `LedgerError` without events."""
+        folding, last = self._folding, self._last
+        if last is None:
+            raise LedgerError("the ledger is empty", next_step="delete the folder and run the sweep again")
+        whole = folding.sweep | {
+            "closed": self.closed,
+            "updated": last.time,
+            "extended": tuple(folding.extended),
+            "inherited": tuple(folding.inherited.values()),
+            "openings": tuple(folding.openings),
+        }
+        trials = sorted((draft.freeze() for draft in folding.drafts.values()), key=lambda trial: trial.number)
+        return Sweep(SweepRecord(**whole), tuple(trials))
 
 
 def _apply(folding: Folding, event: Event) -> None:

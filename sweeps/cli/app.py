@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from sweeps.cli import architectures, compare, data, evaluate, extend, plan, resume, run, show, spec, test
+from sweeps.cli import (
+    architectures,
+    compare,
+    dashboard,
+    data,
+    evaluate,
+    extend,
+    plan,
+    resume,
+    run,
+    show,
+    spec,
+    test,
+    watch,
+)
 
 app = typer.Typer(
     name="liversweep",
@@ -45,6 +59,8 @@ app.command("list")(show.list_sweeps)
 app.command("show")(show.show)
 app.command("report")(show.report)
 app.command("compare")(compare.compare)
+app.command("watch")(watch.watch)
+app.command("dashboard")(dashboard.dashboard)
 app.command("evaluate")(evaluate.evaluate)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")

@@ -201,7 +201,11 @@ def test_s06_nor_does_a_report(twins: Twins) -> None:
     assert {name: unfit(text) for name, text in twins.files("hostile").items() if unfit(text)} == {}
 
 
-@pytest.mark.parametrize("words", [("show", "hostile"), ("show", "hostile", "--factors"), ("list",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [("show", "hostile"), ("show", "hostile", "--factors"), ("watch", "hostile", "--once"), ("list",)],
+    ids=" ".join,
+)
 def test_s06_a_terminal_gets_colours_and_nothing_else(twins: Twins, words: tuple[str, ...]) -> None:
     """On a real terminal the tables use colours of their own; words must not bring any, nor titles, links or jumps."""
     ours, theirs = pty.openpty()

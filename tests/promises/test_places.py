@@ -94,7 +94,7 @@ def test_s05_nor_is_one_by_the_spec(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES.values() if name != "--help=x"])
 def test_s05_no_sweep_is_found_under_such_a_name(world: Path, name: str) -> None:
     before = snapshot(world)
-    for command in ("show", "report"):
+    for command in ("show", "report", "watch", "dashboard"):
         result = run(world, command, name)
         assert result.code == 2 and "no sweep" in refusal(result), command
     assert snapshot(world) == before
@@ -153,7 +153,7 @@ def with_pictures(sweep: Path) -> None:
 # What is replaced by a link to its twin in the sweep outside, and the commands that would touch it.
 LINKS = {
     "report": ("report",),
-    "ledger.jsonl": ("show", "report"),
+    "ledger.jsonl": ("show", "report", "watch", "dashboard"),
     "trials": ("show", "report"),
     "trials/UID": ("show", "report"),
     "trials/UID/pictures.npz": ("show", "report"),
