@@ -53,7 +53,7 @@ def _verdict(scores: OpeningScores) -> tuple[str, ...]:
     whole = overall_verdict(compare(scores.test))
     texts = (
         " ".join(held_out_verdict(item) for item in first if item.test.n),
-        " ".join(("On the test patients:", *whole)) if whole else "",
+        " ".join((f"On the test patients (opening {scores.opening.number}):", *whole)) if whole else "",
     )
     return tuple(printable(text) for text in texts if text)
 
@@ -75,8 +75,8 @@ def _held_out(sweep: Sweep, found: tuple[OpeningScores, ...]) -> Table:
         Shown(("underpowered",), numeric=False, priority=1),
     ]
     note = (
-        "Mean Dice over patients of the same trials on the validation patients that selected them, and on the test patients "
-        "that played no part; averaged over the trials of a setting. SD is between patients, drop is validation − test; "
+        "Mean Dice over patients of the same trials on the validation patients that selected them, and on the locked test "
+        "patients; averaged over the trials of a setting. SD is between patients, drop is validation − test; "
         f"intervals are bootstraps over patients. With fewer than {FEWEST} patients in one part: underpowered."
     )
     return make_table(frame, shown, key="held-out", title="Validation beside test", note=note)
@@ -87,10 +87,12 @@ def _pairs(scores: OpeningScores) -> Table:
     note = (
         "Differences in Dice on the same test patients: paired two-sided Wilcoxon tests (zero differences after Pratt), Holm "
         "over pairs and labels, intervals from a bootstrap over patients (not adjusted). No test is made with fewer than "
-        f"{FEWEST} patients (underpowered). These patients chose nothing, so nothing is favoured."
+        f"{FEWEST} patients (underpowered). "
     )
     if scores.opening.number > 1:
-        note += f" Opening {scores.opening.number}: they had been seen before."
+        note += f"This is opening {scores.opening.number}: what was chosen may have been chosen for what the one before showed."
+    else:
+        note += "These patients chose nothing, so nothing is favoured."
     title = "Which differences the test patients show"
     return replace(pair_layout(compare(scores.test)), key="test-pairs", title=title, note=note)
 
