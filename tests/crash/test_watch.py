@@ -26,8 +26,8 @@ def loaded(pid: int) -> str:
 
 
 def test_a_watched_sweep_is_killed_and_goes_on_watched(tmp_path: Path) -> None:
-    write_spec(tmp_path, trials=3, epochs=3, scheduler="none")
-    driver = Driver(FAKE_COMMAND, ["run", "spec.yaml", "--plain"], tmp_path, {"FAKE_PAUSE_S": "0.5"})
+    write_spec(tmp_path, trials=4, epochs=6, scheduler="none")
+    driver = Driver(FAKE_COMMAND, ["run", "spec.yaml", "--plain"], tmp_path, {"FAKE_PAUSE_S": "4"})
     eventually(lambda: any(event.name == "started" for event in events_of(tmp_path)))
     lines, plain = watcher(tmp_path, "lines", "--json"), watcher(tmp_path, "plain")
     eventually(lambda: '"event": "epoch"' in lines.output.read_text() and "fake is running" in plain.text)
@@ -35,15 +35,15 @@ def test_a_watched_sweep_is_killed_and_goes_on_watched(tmp_path: Path) -> None:
     assert not {"ray/_raylet", "tensorflow"} & {
         word for word in ("ray/_raylet", "tensorflow") if word in loaded(lines.process.pid)
     }
-    eventually(lambda: any(event.name == "finished" for event in events_of(tmp_path)))
+    assert driver.running, "its pauses are too short for this machine"
     driver.kill()
     assert (lines.wait(60), plain.wait(60)) == (0, 0), plain.text
     told = [json.loads(line) for line in lines.output.read_text().splitlines()]
     assert (told[0]["event"], told[-1]["event"], told[-1]["state"]) == ("standing", "end", "gone")
     assert "the driver is gone; continue with: liversweep resume fake" in plain.text
-    assert "finished: Dice liver" in plain.text and "Trials" in plain.output.read_text()
+    assert "Trials" in plain.output.read_text()
     assert no_process_left(tmp_path)
-    resumed = Driver(FAKE_COMMAND, ["resume", "fake", "--plain"], tmp_path, {"FAKE_PAUSE_S": "0.3"})
+    resumed = Driver(FAKE_COMMAND, ["resume", "fake", "--plain"], tmp_path, {"FAKE_PAUSE_S": "0.2"})
     eventually(lambda: any(event.name == "resumed" for event in events_of(tmp_path)))
     again = watcher(tmp_path, "again")
     assert resumed.wait() == 0, resumed.text

@@ -292,6 +292,9 @@ def watching(root: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
 def test_ctrl_c_ends_the_watching_and_not_the_sweep(driver: Driver, tmp_path: Path) -> None:
     with watching(tmp_path) as process:
         assert process.stderr is not None and "a is running" in process.stderr.readline()
+        uid = driver.start(0)
+        driver.ledger.append("failed", uid=uid, kind="nan", message="no loss", epochs=3, seconds=1.0)
+        assert process.stderr.readline().startswith(f"[1/3] {uid} unet failed: nan, no loss; ")
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 130 and "the sweep goes on" in errors and "Traceback" not in errors
