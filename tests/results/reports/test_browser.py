@@ -149,7 +149,9 @@ def test_s06_the_policy_is_in_force(browser: Browser, file: Path) -> None:
     }""")
     page.wait_for_function("window.refused && window.broken.length === 3")
     assert page.evaluate("window.ran") is None
-    assert [reason for url, reason in seen.refused if "127.0.0.1" in url] == ["csp"]  # the picture; the other never began
+    assert [reason for url, reason in seen.refused if "127.0.0.1" in url] == [
+        "csp"
+    ]  # the picture; the other never began
     assert sorted(page.evaluate("window.broken")) == ["connect-src", "img-src", "script-src-elem"]
     page.close()
 
@@ -271,7 +273,9 @@ def test_text_stands_out_in_light_and_dark(page: Page, scheme: str) -> None:
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
     assert page.evaluate(CONTRASTS) == []
-    strokes = page.evaluate("[...document.querySelectorAll('#training path')].map(path => getComputedStyle(path).stroke)")
+    strokes = page.evaluate(
+        "[...document.querySelectorAll('#training path')].map(path => getComputedStyle(path).stroke)"
+    )
     assert ("rgb(0, 114, 178)" in strokes) == (scheme == "light")
     page.emulate_media(color_scheme="light")
 
