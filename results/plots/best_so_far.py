@@ -54,7 +54,7 @@ def _steps(sweep: Sweep, name: str, unit: str) -> Steps:
 
 
 def _in_order(trials: Sequence[TrialRecord], name: str) -> list[TrialRecord]:
-    ended = [trial for trial in trials if trial.architecture == name and trial.ended]
+    ended = [trial for trial in trials if trial.architecture == name and trial.ended and not trial.replicate_of]
     return sorted(ended, key=lambda trial: (trial.ended, trial.number))
 
 
