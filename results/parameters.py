@@ -13,6 +13,7 @@ from results.text import printable
 
 MOST_CHOICES = 8
 _LEAST_LOG_RATIO = 100.0
+_RANGE = "…"
 _LOG = re.compile(r"\blog\b")
 Choice = str | int | float | bool | None
 
@@ -64,8 +65,8 @@ class Axis:
 def parameter_axis(sweep: Sweep, name: str, trials: Iterable[TrialRecord]) -> Axis:
     """The axis of a parameter over those trials that have it.
 
-    Texts, and numbers with at most `MOST_CHOICES` values, are choices. A range is logarithmic where the sweep's space says so;
-    where that says nothing, when its values are positive and span two powers of ten.
+    Texts are choices, and so are numbers with at most `MOST_CHOICES` values, unless the sweep's space describes a range. A range
+    is logarithmic where the space says so; where that says nothing, when its values are positive and span two powers of ten.
     """
     return make_axis(name, [trial.parameters[name] for trial in trials if name in trial.parameters], sweep.sweep.space)
 
@@ -80,11 +81,13 @@ def make_axis(name: str, values: Sequence[Any], space: Mapping[str, Any] | None 
     """The axis of these values; `space` describes parameters in words, as a ledger does."""
     distinct = list(dict.fromkeys(map(_choice, values)))
     numbers = [value for value in distinct if is_number(value)]
-    if len(numbers) < len(distinct) or len(numbers) <= MOST_CHOICES:
+    words = _words(name, space or {})
+    few = len(numbers) <= MOST_CHOICES and not any(_RANGE in text for text in words)
+    if few or len(numbers) < max(len(distinct), 2):
         ordered = tuple(sorted(distinct, key=_order))
         return Axis(name, ordered, 0.0, float(max(len(ordered) - 1, 0)))
     low, high = float(min(numbers)), float(max(numbers))
-    return Axis(name, (), low, high, low > 0 and _is_log(name, high / low, space or {}))
+    return Axis(name, (), low, high, low > 0 and _is_log(words, high / low))
 
 
 def value_text(value: Any) -> str:
@@ -99,8 +102,12 @@ def is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_log(name: str, ratio: float, space: Mapping[str, Any]) -> bool:
-    words = [str(text) for key, text in space.items() if key == name or key.endswith(f".{name}")]
+def _words(name: str, space: Mapping[str, Any]) -> list[str]:
+    """What the space says of a parameter, for all architectures or for some."""
+    return [str(text) for key, text in space.items() if key == name or key.endswith(f".{name}")]
+
+
+def _is_log(words: Sequence[str], ratio: float) -> bool:
     return any(map(_LOG.search, words)) if words else ratio >= _LEAST_LOG_RATIO
 
 

@@ -144,6 +144,6 @@ def _legend(figure: Figure, ranked: Sequence[TrialRecord], groups: Sequence[int]
     handles = []
     for group in sorted(set(groups)):
         scores = [trial.metric(metric) for trial, own in zip(ranked, groups, strict=True) if own == group]
-        words = f"{min(scores):.3g} … {max(scores):.3g}" if len(scores) > 1 else f"{scores[0]:.3g}"
+        words = " … ".join(dict.fromkeys(map(column(metric).text, (min(scores), max(scores)))))
         handles.append(Line2D([], [], color=SCALE[-1 - group], linewidth=2.5, label=words))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=9, handlelength=1.2)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from results.columns import column
-from results.parameters import Axis, parameter_axis
+from results.parameters import Axis, parameter_axis, value_text
 from results.plots.marks import architectures, mark, mark_legend, points
 from results.plots.style import INK, Plot, label, limit_score, look, settings, svg_of
 from results.records import Sweep, TrialRecord
@@ -20,6 +20,7 @@ NAME, TITLE = "parameter-scores", "Score against each parameter"
 MOST_PANELS = 12
 _COLUMNS = 3
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_NARROW = math.log(200)
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -93,7 +94,12 @@ def _scale(axes: Axes, parameter: Axis) -> None:
     elif parameter.log:
         axes.set_xscale("log")
         axes.minorticks_off()
-        axes.xaxis.set_major_formatter(lambda value, _: power_of_ten(value))
+        low, high = parameter.ends
+        if high - low < _NARROW:  # too narrow for two powers of ten
+            ticks = [float(f"{math.exp(at):.2g}") for at in (low, (low + high) / 2, high)]
+            axes.set_xticks(ticks, [value_text(tick) for tick in ticks])
+        else:
+            axes.xaxis.set_major_formatter(lambda value, _: power_of_ten(value))
 
 
 def power_of_ten(value: float) -> str:

@@ -112,6 +112,13 @@ def test_few_numbers_and_texts_are_choices_in_order() -> None:
     assert make_axis("odd", [[1, 2], {"a": 1}, [1, 2]]).position([1, 2]) == 0.0
 
 
+def test_few_values_of_what_the_space_calls_a_range_are_a_range() -> None:
+    assert make_axis("lr", [0.001, 0.003], {"lr": "0.001 … 0.005, log"}).log
+    assert make_axis("unet.n", [3, 4], {"unet.n": "2 … 5"}).choices == ()
+    assert make_axis("n", [3, 4], {"n": "3 | 4"}).choices == (3, 4)
+    assert make_axis("n", [3, 3], {"n": "2 … 5"}).choices == (3,)  # one value spans nothing
+
+
 def test_a_range_is_logarithmic_where_the_space_says_so_or_it_spans_much() -> None:
     narrow, wide = [1 + i / 10 for i in range(20)], [10.0**-i for i in range(10)]
     assert not make_axis("x", narrow).log
