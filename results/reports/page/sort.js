@@ -3,7 +3,7 @@
 for (const table of document.querySelectorAll("table")) {
   const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells], original = [...body.rows];
   if (original.length < 2) continue;
-  const key = (row, column) => row.cells[column].dataset.key ?? row.cells[column].textContent;
+  const key = (row, column) => row.cells[column].dataset.key ?? row.cells[column].textContent.replace(/^–$/, "");
   const compare = (x, y) => {
     const numbers = Number(x) - Number(y);
     return isNaN(numbers) ? (x < y ? -1 : x > y ? 1 : 0) : numbers;
