@@ -146,7 +146,9 @@ def test_scans_are_kept_once_and_every_trial_has_its_labels_on_them(place: Place
         assert 120 < np.median(scan.image[scan.reference == 1]) < 190
         for trial in sweep.trials:
             prediction = folder.predictions(trial.uid, [case])[case]
-            assert prediction.grid == scan.grid and (prediction.labels > 0).any()
+            dice = next(score.dice_liver for score in trial.cases if score.case == case)
+            assert prediction.grid == scan.grid
+            assert ((prediction.labels > 0) & (scan.reference > 0)).any() == (dice > 0)
     page = (place.small / "report" / "report.html").read_text()
     assert page.count('class="viewer"') == 2 and "no slices were kept" not in page
 
