@@ -86,8 +86,9 @@ class SweepListing:
     Attributes:
         state: `running` (a driver holds the lock), `finished`, `interrupted`, `disk full`, `failed` (as it was closed;
             `interrupted` also when nobody closed it), or `unreadable`.
-        ended: trials that have an end state.
-        failed: how many of them failed.
+        ended: trials of the search that have an end state, of `trials`.
+        replicates: repetitions of settings that have one.
+        failed: how many of all trials failed.
         begun: trials that are running, or would be had the driver not died.
         stopped, queued: trials in those states.
         best: value of the first objective of the best trial; NaN when there is none.
@@ -111,11 +112,12 @@ class SweepListing:
     best_architecture: str = ""
     started: str = ""
     problem: str = ""
+    replicates: int = 0
 
     @property
     def progress(self) -> str:
         """How far it is, in a few characters: `12/20, 1 to continue`, or while it runs `12/20, 2 running, 1 queued`."""
-        text = f"{self.ended}/{self.trials}"
+        text = f"{self.ended}/{self.trials}" + (f" + {self.replicates} replicates" if self.replicates else "")
         if self.state == "running":
             waiting = self.stopped + self.queued
             parts = [(self.begun, "running"), (waiting, "queued")]
@@ -154,13 +156,15 @@ def _listing(path: Path) -> SweepListing:
     except ResultsError as error:
         return SweepListing(path.name, path, "running" if running else "unreadable", problem=str(error))
     states = Counter(trial.state for trial in sweep.trials)
+    ended = [trial for trial in sweep.trials if trial.state in ("finished", "pruned", "failed")]
+    replicates = sum(bool(trial.replicate_of) for trial in ended)
     best = best_trial(sweep)
     objective = sweep.sweep.objective.metric
     return SweepListing(
         name=path.name,
         path=path,
         state="running" if running else _CLOSED.get(sweep.sweep.closed, sweep.sweep.closed),
-        ended=sum(states[state] for state in ("finished", "pruned", "failed")),
+        ended=len(ended) - replicates,
         trials=sweep.sweep.trials,
         failed=states["failed"],
         begun=states["running"],
@@ -171,4 +175,5 @@ def _listing(path: Path) -> SweepListing:
         best_trial=best.uid if best else "",
         best_architecture=best.architecture if best else "",
         started=sweep.sweep.started,
+        replicates=replicates,
     )

@@ -32,14 +32,20 @@ class Cohort:
     skipped: tuple[Skipped, ...]
     warnings: tuple[Problem, ...]
 
-    def part(self, name: str) -> tuple[Case, ...]:
-        """The cases of `train`, `validation` or `test`, in a fixed order."""
-        patients = set(getattr(self.split, name))
+    @property
+    def folds(self) -> int:
+        """Folds of the cross-validation, 1 without one."""
+        return max(1, len(self.split.folds))
+
+    def part(self, name: str, fold: int = 0) -> tuple[Case, ...]:
+        """The cases of `train`, `validation` (of a fold) or `test`, in a fixed order."""
+        source = self.split.folds[fold] if fold and name != "test" else self.split
+        patients = set(getattr(source, name))
         return tuple(sorted((case for case in self.cases if case.patient in patients), key=lambda case: case.uid))
 
-    def slices(self, name: str) -> int:
+    def slices(self, name: str, fold: int = 0) -> int:
         """Axial slices of a part, before any is left out."""
-        return sum(case.slices for case in self.part(name))
+        return sum(case.slices for case in self.part(name, fold))
 
     @property
     def fingerprint(self) -> str:

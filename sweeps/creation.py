@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from sweeps.folder import SweepFolder
 from sweeps.provenance import code_files, code_hash, environment, versions
 from sweeps.spec import Spec, spec_hash, stages_of
 from sweeps.spec.space import Space, space_hash
-from sweeps.stages import total_trials
+from sweeps.stages import replication_of, total_trials
 from sweeps.trial_files import finite
 
 SCHEMA_VERSION = 1
@@ -39,7 +39,7 @@ def sweep_payload(name: str, spec: Spec, cohort: Cohort, baseline: Mapping[str, 
     """The ledger's first event: what this sweep is, in hashes, names and numbers, without a path or a patient's name."""
     stages = stages_of(spec)
     space = Space.from_spec(spec)
-    split = cohort.split
+    split, replication = cohort.split, replication_of(spec)
     return {
         "schema_version": SCHEMA_VERSION,
         "name": name,
@@ -62,7 +62,9 @@ def sweep_payload(name: str, spec: Spec, cohort: Cohort, baseline: Mapping[str, 
             "train": list(split.train),
             "validation": list(split.validation),
             "test": list(split.test),
+            **({"folds": split.as_dict()["folds"]} if len(split.folds) > 1 else {}),
         },
+        **({"replication": asdict(replication)} if replication.trials > 1 else {}),
         "data": cohort.facts(),
         "baseline": finite(baseline),
         "spec": portable(spec.resolved()),

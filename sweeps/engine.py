@@ -19,7 +19,7 @@ from sweeps.disk import LowWater, full_text
 from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
 from sweeps.interrupt import Interrupts
-from sweeps.prepare import Prepared, cache_root, prepare_on_ray
+from sweeps.prepare import Packs, Prepared, cache_root, prepare_on_ray
 from sweeps.search.driver import Driver, View
 from sweeps.search.reconcile import Adoption
 from sweeps.search.retention import Retention
@@ -189,14 +189,14 @@ def outcome_of(driver: Driver) -> Outcome:
 
 
 def baseline(place: Workplace) -> dict[str, Any]:
-    """Scores of the prediction that calls everything background, on the validation patients."""
+    """Scores of the prediction that calls everything background, on the validation patients of all folds."""
     import ray
 
     from liverseg.metrics import baseline_scores, summarise
 
     labels = place.spec.data.labels
-    cases = ray.get(_validation(place.prepared)).cases
-    return dict(summarise(baseline_scores(cases, labels), labels))
+    packs = ray.get([_validation(fold) for fold in place.prepared.folds])
+    return dict(summarise(baseline_scores([case for pack in packs for case in pack.cases], labels), labels))
 
 
 def prepare_config(spec: Spec) -> PrepareConfig:
@@ -205,11 +205,11 @@ def prepare_config(spec: Spec) -> PrepareConfig:
 
 
 def store_bytes(spec: Spec, cohort: Cohort) -> int:
-    """Bytes that prepared train and validation slices take in the object store, at most."""
+    """Bytes that prepared train and validation slices take in the object store, at most. Every fold has its own."""
     from liverseg.preprocess import estimate_store_bytes
 
     slices = cohort.slices("train") + cohort.slices("validation")
-    return estimate_store_bytes(slices, tuple(spec.prepare.size or ()))
+    return cohort.folds * estimate_store_bytes(slices, tuple(spec.prepare.size or ()))
 
 
 def trial_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
@@ -221,10 +221,10 @@ def trial_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
 
     spec = place.spec
     # The native masks decide which slices are drawn, so that the choice is the same at every size.
-    pictures = choose_pictures(ray.get(_validation(place.prepared)), PICTURES)
+    pictures = tuple(choose_pictures(ray.get(_validation(fold)), PICTURES) for fold in place.prepared.folds)
     return TrialSetting(
         sweep_folder=str(folder.path.resolve()),
-        packs=place.prepared.packs,
+        packs=place.prepared.folds,
         pictures=pictures,
         labels=tuple(spec.data.labels),
         updates=spec.train.updates,
@@ -256,8 +256,8 @@ def _ask_to_stop(driver: Driver, folder: SweepFolder) -> None:
         raise SweepError("trials cannot be asked to stop", where=str(folder.stop), got=error.strerror) from error
 
 
-def _validation(prepared: Prepared) -> Any:
-    return next(ref for (part, _), ref in prepared.packs.items() if part == "validation")
+def _validation(packs: Packs) -> Any:
+    return next(ref for (part, _), ref in packs.items() if part == "validation")
 
 
 def _prepare(spec: Spec, cohort: Cohort, reporter: Reporter) -> Prepared:

@@ -18,6 +18,7 @@ from liverseg.models import ArchitectureFacts, describe
 from sweeps.forecast import DiskForecast, Network, forecast, largest_size_px, optimizer_slots
 from sweeps.spec import Spec, stages_of
 from sweeps.spec.space import Space, split_parameters, trials_of
+from sweeps.stages import replication_of
 
 if TYPE_CHECKING:
     from sweeps.cohort import Cohort
@@ -35,6 +36,7 @@ class ArchitectureEstimate:
 
     Attributes:
         trials: how many it gets; a joint search shares them evenly here.
+        replicates: trials that repeat its settings on other folds and with other seeds, at most.
         parameters: fewest and most weights in the space.
         gflops: least and most, forward pass of one slice.
         seconds_per_trial: of a trial that is never stopped early, the mean over the space.
@@ -44,6 +46,7 @@ class ArchitectureEstimate:
 
     name: str
     trials: int
+    replicates: int
     parameters: tuple[int, int]
     gflops: tuple[float, float]
     seconds_per_trial: float | None
@@ -93,7 +96,7 @@ def estimate(
     for name in dict.fromkeys(name for space, _ in stages for name in space.architectures):
         rows.append(_architecture(spec, name, _shares(stages, name), slices))
         on_architecture()
-    known = [row.seconds_per_trial * row.trials for row in rows if row.seconds_per_trial is not None]
+    known = [row.seconds_per_trial * (row.trials + row.replicates) for row in rows if row.seconds_per_trial is not None]
     return Estimate(
         name=spec.name,
         trials=sum(trials for _, trials in stages),
@@ -162,7 +165,17 @@ def _network(spec: Spec, stages: Sequence[tuple[Space, int]], row: ArchitectureE
         parameters=row.parameters[1],
         optimizer_slots=max(map(optimizer_slots, dimensions)),
         size_px=max(map(largest_size_px, dimensions)),
+        replicates=row.replicates,
+        kept_replicates=row.replicates
+        if spec.search.replicate == "best" or spec.keep.best is None
+        else min(row.replicates, (spec.keep.best + 1) * (replication_of(spec).trials - 1)),
     )
+
+
+def _replicates(spec: Spec, trials: int) -> int:
+    """Repetitions of an architecture's settings, if no trial is ended early."""
+    each = replication_of(spec).trials - 1
+    return each * (trials if spec.search.replicate == "all" else min(trials, 1))
 
 
 def _architecture(
@@ -173,12 +186,13 @@ def _architecture(
     facts = [fact for stage in costs for fact in stage]
     settings = [setting for stage in by_stage for setting in stage]
     trials = sum(count for _, count in shares)
+    replicates = _replicates(spec, trials)
     parameters = (min(fact.parameters for fact in facts), max(fact.parameters for fact in facts))
     gflops = (min(fact.gflops for fact in facts), max(fact.gflops for fact in facts))
     largest = max(range(len(facts)), key=lambda index: facts[index].gflops)
     answer = _probe(spec, name, settings[largest])
     if "error" in answer:
-        return ArchitectureEstimate(name, trials, parameters, gflops, None, None, str(answer["error"]))
+        return ArchitectureEstimate(name, trials, replicates, parameters, gflops, None, None, str(answer["error"]))
     # Time goes with the operations: a stage's trials cost the mean over its settings.
     work = [count * fmean(fact.gflops for fact in stage) for (_, count), stage in zip(shares, costs, strict=True)]
     relative = sum(work) / max(1, trials) / facts[largest].gflops
@@ -186,7 +200,8 @@ def _architecture(
     memory = max(
         _memory_mb(answer, facts[largest], fact, _batch(one)) for one, fact in zip(settings, facts, strict=True)
     )
-    return ArchitectureEstimate(name, trials, parameters, gflops, answer["start_s"] + epoch * spec.train.epochs, memory)
+    seconds = answer["start_s"] + epoch * spec.train.epochs
+    return ArchitectureEstimate(name, trials, replicates, parameters, gflops, seconds, memory)
 
 
 def _memory_mb(

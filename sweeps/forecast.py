@@ -47,6 +47,8 @@ class Network:
         parameters: weights, statistics of normalisation included.
         optimizer_slots: see `OPTIMIZER_SLOTS`.
         size_px: side of its largest input.
+        replicates: trials that repeat its settings on other folds and with other seeds, at most.
+        kept_replicates: how many of those stay, at most; their weights only.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Network:
     parameters: int
     optimizer_slots: int
     size_px: int
+    replicates: int = 0
+    kept_replicates: int = 0
 
     @property
     def weights_bytes(self) -> int:
@@ -134,6 +138,7 @@ def forecast(
         cache_bytes: see `DiskForecast`.
     """
     trials = sum(network.trials for network in networks)
+    trainings = trials + sum(network.replicates for network in networks)
     kept = _kept(keep, networks, trials, objectives)
     states = {network: keep.last * network.state_bytes(epochs, cases) for network in networks}
     # A new file is written whole before the one that it replaces goes.
@@ -141,11 +146,11 @@ def forecast(
         2 * network.weights_bytes + (keep.last + 1) * network.state_bytes(epochs, cases) for network in networks
     )
     return DiskForecast(
-        weights_bytes=sum(count * network.weights_bytes for network, count in kept.items()),
+        weights_bytes=sum((count + network.kept_replicates) * network.weights_bytes for network, count in kept.items()),
         states_bytes=sum(count * states[network] for network, count in kept.items()),
-        running_bytes=min(slots, trials) * running,
+        running_bytes=min(slots, trainings) * running,
         records_bytes=_RECORDS_SWEEP
-        + sum(network.trials * network.records_bytes(epochs, cases) for network in networks),
+        + sum((network.trials + network.replicates) * network.records_bytes(epochs, cases) for network in networks),
         cache_bytes=cache_bytes,
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 from results.ledger import Ledger, read_events
 from results.ledger_line import Event
 from results.lock import SweepLock
+from results.ranking import settings
 from results.records import InheritedTrial, Objective, Sweep, TrialRecord
 from sweeps.adjust import adjusted
 from sweeps.creation import Source, create_sweep
@@ -109,14 +110,18 @@ def forked_spec(parent: SweepFolder, fork: Fork) -> Spec:
 def inherited_trials(sweeps: Sequence[Sweep]) -> list[dict[str, Any]]:
     """What the sampler is told, each trial once: those of the parents that ended, then those that they inherited.
 
-    A trial that continues another one says nothing of its parameters that the other one does not.
+    A trial that continues or repeats another one says nothing of its parameters that the other one does not; where all
+    settings are repeated, the value of each is the mean.
     """
     sources = _sources(sweeps)
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for sweep, source in zip(sweeps, sources, strict=True):
+        means = settings(sweep.trials) if sweep.sweep.replication.of == "all" else {}
         for trial in sweep.trials:
-            if trial.state in ENDED and not trial.continues:
-                found.setdefault((source, trial.uid), _facts(source, trial, sweep.sweep.objectives))
+            if trial.state in ENDED and not trial.continues and not trial.replicate_of:
+                score = means[trial.uid].mean if trial.uid in means else trial.metric
+                values = [score(item.metric) for item in sweep.sweep.objectives] if trial.state == "finished" else []
+                found.setdefault((source, trial.uid), _facts(source, trial, values))
     for item in (item for sweep in sweeps for item in sweep.sweep.inherited):
         facts = {name: getattr(item, name) for name in InheritedTrial.__slots__}
         found.setdefault((item.source, item.uid), facts | {"values": list(item.values)})
@@ -132,7 +137,7 @@ def _sources(sweeps: Sequence[Sweep]) -> list[str]:
     return [names[item.sweep.name, item.sweep.started] for item in sweeps]
 
 
-def _facts(source: str, trial: TrialRecord, objectives: Sequence[Objective]) -> dict[str, Any]:
+def _facts(source: str, trial: TrialRecord, values: Sequence[float]) -> dict[str, Any]:
     return {
         "source": source,
         "uid": trial.uid,
@@ -141,7 +146,7 @@ def _facts(source: str, trial: TrialRecord, objectives: Sequence[Objective]) -> 
         "architecture": trial.architecture,
         "parameters": dict(trial.parameters),
         "state": trial.state,
-        "values": [trial.metric(item.metric) for item in objectives] if trial.state == "finished" else [],
+        "values": list(values),
         "epochs": trial.epochs,
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -21,13 +21,27 @@ if TYPE_CHECKING:
     from sweeps.spec import Spec
 
 
+Packs: TypeAlias = "dict[tuple[str, int], ObjectRef[Pack]]"
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Packs by `(part, size_px)` in Ray's object store, and how many cases came from the disk cache."""
+    """What lies in Ray's object store.
 
-    packs: dict[tuple[str, int], ObjectRef[Pack]]
+    Attributes:
+        folds: packs by `(part, size_px)`, one such mapping a fold.
+        from_cache: how many cases came from the disk cache.
+        cases: how many there are.
+    """
+
+    folds: tuple[Packs, ...]
     from_cache: int
     cases: int
+
+    @property
+    def packs(self) -> Packs:
+        """Those of the first fold, on which the search runs."""
+        return self.folds[0]
 
 
 def cache_root(spec: Spec) -> Path | None:
@@ -55,7 +69,7 @@ def prepare_on_ray(
     parts: Sequence[str] = ("train", "validation"),
     on_case: Callable[[], None] = lambda: None,
 ) -> Prepared:
-    """Prepare the cases of `parts` and pack them; waits until all is there.
+    """Prepare the cases of `parts` once and pack them for every fold; waits until all is there.
 
     The test part is not among the default parts: nothing of it is prepared, and so nothing learned from or scored on it.
 
@@ -66,23 +80,28 @@ def prepare_on_ray(
 
     sizes = config.sizes_px
     remote: Any = ray.remote(num_cpus=1, num_returns=len(sizes) + 1)(_prepare)
-    cases = {part: cohort.part(part) for part in parts}
-    returned = {part: [remote.remote(case, config, cache) for case in cases[part]] for part in parts}
+    count = cohort.folds if set(parts) - {"test"} else 1
+    folds = [{part: cohort.part(part, fold) for part in parts} for fold in range(count)]
+    cases = {case.uid: case for fold in folds for part in parts for case in fold[part]}
+    returned = {uid: remote.remote(case, config, cache) for uid, case in cases.items()}
     hits = 0
     for refs in returned.values():
-        for ref in refs:
-            hits += int(_get(ref[0]))
-            on_case()
+        hits += int(_get(refs[0]))
+        on_case()
     packer: Any = ray.remote(num_cpus=1)(_pack)
-    packs = {
-        (part, size): packer.remote(part == "train", *(refs[index + 1] for refs in returned[part]))
-        for part in parts
-        for index, size in enumerate(sizes)
-    }
-    ray.wait(list(packs.values()), num_returns=len(packs), fetch_local=False)
-    for ref in packs.values():
+    packs: list[Packs] = [
+        {
+            (part, size): packer.remote(part == "train", *(returned[case.uid][index + 1] for case in fold[part]))
+            for part in parts
+            for index, size in enumerate(sizes)
+        }
+        for fold in folds
+    ]
+    made = [ref for fold in packs for ref in fold.values()]
+    ray.wait(made, num_returns=len(made), fetch_local=False)
+    for ref in made:
         _get(ref)
-    return Prepared(packs, hits, sum(len(items) for items in cases.values()))
+    return Prepared(tuple(packs), hits, len(cases))
 
 
 def _prepare(case: Case, config: PrepareConfig, cache: Path | None) -> tuple[Any, ...]:

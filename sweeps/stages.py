@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from results.ledger_line import Event
+from results.records import Replication
 from sweeps.errors import SweepError, UsageError
 from sweeps.search.plan import Best, SearchPlan, Stage
 from sweeps.search.proposer import Proposer
@@ -24,7 +25,15 @@ def build_stages(spec: Spec) -> list[Stage]:
 
 def build_standing(spec: Spec) -> Standing:
     """A search before its first trial."""
-    return Standing(build_stages(spec), spec.search.objectives, spec.train.epochs)
+    names = {name for stage in stages_of(spec) for name in (choice.name for choice in stage.architectures)}
+    return Standing(
+        build_stages(spec), spec.search.objectives, spec.train.epochs, replication_of(spec), max(1, len(names))
+    )
+
+
+def replication_of(spec: Spec) -> Replication:
+    """On which folds, and with how many seeds, settings are repeated."""
+    return Replication(spec.data.split.folds, spec.train.seeds, spec.search.replicate)
 
 
 def total_trials(spec: Spec) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from results.failures import FailureGroup, failure_groups, log_of
 from results.metrics import definitions
 from results.pictures import Pictures
-from results.records import Sweep
+from results.records import SplitRecord, Sweep
 from results.reports.comparison_layouts import pair_layout, patient_layout, rank_layout
 from results.reports.history import history_facts
 from results.reports.layouts import architecture_layout, factor_layouts, stages, trial_layout
@@ -115,7 +115,7 @@ def _facts(sweep: Sweep) -> tuple[tuple[str, str], ...]:
     skipped = ", ".join(data.skipped)
     facts = [
         ("split fingerprint", split.fingerprint or "not recorded"),
-        ("patients", f"{len(split.train)} train, {len(split.validation)} validation, {len(split.test)} test"),
+        ("patients", _parts(split)),
         ("cases", f"{data.cases} ({data.slices} slices), {data.tumour_free} without tumour"),
         ("left out", f"{len(data.skipped)}: {skipped}" if skipped else "none"),
         ("labels scored", ", ".join(record.labels)),
@@ -126,6 +126,14 @@ def _facts(sweep: Sweep) -> tuple[tuple[str, str], ...]:
         ("last event", record.updated),
     ]
     return tuple((printable(name), printable(value)) for name, value in facts)
+
+
+def _parts(split: SplitRecord) -> str:
+    """How many patients are in which part."""
+    if not split.folds:
+        return f"{len(split.train)} train, {len(split.validation)} validation, {len(split.test)} test"
+    rest = len({patient for fold in split.folds for patient in fold.validation})
+    return f"{rest} in {len(split.folds)} folds ({len(split.validation)} validate the search), {len(split.test)} test"
 
 
 def _failures(sweep: Sweep, groups: Sequence[FailureGroup]) -> tuple[Failure, ...]:

@@ -49,6 +49,7 @@ def architecture_layout(sweep: Sweep, stage: str | None = None) -> Table:
     frame = architecture_table(sweep, stage=stage)
     shown = [
         Shown(("architecture",), numeric=False),
+        *([Shown(("trainings",), priority=2)] if (frame["trainings"] > 1).any() else []),
         Shown(("parameters_m",), priority=1),
         Shown(("gflops",), priority=3),
         Shown(("s_per_epoch",), "s/epoch", priority=2),
@@ -63,6 +64,11 @@ def architecture_layout(sweep: Sweep, stage: str | None = None) -> Table:
         Shown(("best_trial",), numeric=False, priority=6),
     ]
     note = "Scores are those of each architecture's best trial, on the validation patients; SD is between patients. "
+    if (frame["trainings"] > 1).any():
+        note = (
+            "Scores are those of each architecture's best setting on the validation patients of all its trainings; a "
+        )
+        note += "patient's Dice is averaged over these first; SD is between patients. "
     note += STUDY_NOTE
     if "slice_dice_smooth1_liver_only_mean" in frame.columns:
         note += " Its liver is label 1 alone, without the tumour."
@@ -77,6 +83,10 @@ def trial_layout(sweep: Sweep) -> Table:
     shown = _trial_columns(sweep, frame, [parameter_column(name) for name in swept_parameters(sweep.trials)])
     note = "Finished trials by rank; pruned trials got less training than the others and have no rank. "
     note += "Dice is mean ± SD between patients."
+    if "replicate_of" in frame.columns:
+        note += (
+            " A setting that was trained on other folds or with other seeds is ranked by the mean of all its trainings."
+        )
     if "continues" in frame.columns:
         note += " A trial that continues another began with its state, and has its parameters and seed."
     return make_table(_with_outcome(frame), shown, key="trials", title="Trials", note=note)
@@ -104,6 +114,7 @@ def _trial_columns(sweep: Sweep, frame: pd.DataFrame, parameters: Sequence[str])
         Shown(("fold",), priority=3),
         Shown(("seed",), priority=3),
         Shown(("continues",), numeric=False, priority=3),
+        Shown(("replicate_of",), numeric=False, priority=3),
         *[Shown((name,), priority=3, numeric=_all_numbers(frame[name])) for name in parameters],
         Shown(("outcome",), "state", numeric=False, priority=2),
         Shown(("best_epoch", "epochs"), "best epoch", priority=4),

@@ -55,15 +55,28 @@ def sweep_optimism(sweep: Sweep) -> Optimism | None:
 
 
 def _progress(sweep: Sweep) -> str:
+    own = Counter(trial.state for trial in sweep.trials if not trial.replicate_of)
     states = Counter(trial.state for trial in sweep.trials)
-    ended = states["finished"] + states["pruned"] + states["failed"]
-    text = (
-        f"{ended} of {sweep.sweep.trials} trials have ended: {states['finished']} finished, {states['pruned']} pruned"
-    )
-    failures = failures_text(sweep.trials)
-    text += f", {states['failed']} failed ({printable(failures)})." if failures else ", none failed."
-    sentences = (text, printable(history_sentence(sweep.sweep)), _standing(sweep, states))
+    ended = own["finished"] + own["pruned"] + own["failed"]
+    text = f"{ended} of {sweep.sweep.trials} trials have ended: {own['finished']} finished, {own['pruned']} pruned"
+    failures = failures_text([trial for trial in sweep.trials if not trial.replicate_of])
+    text += f", {own['failed']} failed ({printable(failures)})." if failures else ", none failed."
+    sentences = (text, _replicated(sweep), printable(history_sentence(sweep.sweep)), _standing(sweep, states))
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _replicated(sweep: Sweep) -> str:
+    """How settings were repeated, in words; empty where they were not to be."""
+    plan = sweep.sweep.replication
+    if plan.trials == 1:
+        return ""
+    whose = "the best setting of each architecture" if plan.of == "best" else "every setting that finished"
+    repeats = [trial for trial in sweep.trials if trial.replicate_of]
+    finished = sum(trial.state == "finished" for trial in repeats)
+    text = f"Over {counted(plan.folds, 'fold')} and {counted(plan.seeds, 'seed')}, {whose} is trained {plan.trials} times: "
+    text += f"{finished} of {counted(len(repeats), 'repetition')} finished"
+    failures = failures_text(repeats)
+    return f"{text}, failed: {printable(failures)}." if failures else f"{text}."
 
 
 def _standing(sweep: Sweep, states: Counter[State]) -> str:
@@ -143,7 +156,7 @@ def _standing_among(sweep: Sweep, comparison: Comparison) -> str:
 
 
 def _caution(sweep: Sweep, optimism: Optimism | None) -> str:
-    finished = sum(trial.state == "finished" for trial in sweep.trials)
+    finished = sum(trial.state == "finished" and not trial.replicate_of for trial in sweep.trials)
     if not finished:
         return ""
     text = "This is a validation score."

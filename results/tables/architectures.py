@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from results.ranking import best_by_architecture
+from results.ranking import Setting, best_by_architecture, settings
 from results.records import Sweep, TrialRecord
+from results.statistics import architecture_scores
 from results.tables.trials import score_columns
 
 BASELINE = "(all background)"
@@ -19,10 +21,11 @@ BASELINE = "(all background)"
 def architecture_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFrame:
     """One row an architecture, best first, then the all-background baseline.
 
-    Columns: `architecture`; of its best trial `parameters_m` (millions), `gflops` (one slice, forward),
-    `s_per_epoch`, the objectives, `dice_L_mean` for each label, `dice_L_sd` (between patients), the study's slice
-    Dice, `n_patients`, `n_tumour_patients`; over all its trials `trials`, `finished`, `pruned`, `failed`, `failures`
-    (such as `oom 2, nan 1`), `updates` (spent); and `best_trial`. Architectures without a ranked trial come last,
+    Columns: `architecture`; `trainings`, on so many folds and seeds its best setting was trained; of that setting
+    `parameters_m` (millions), `gflops` (one slice, forward), `s_per_epoch`, the objectives, `dice_L_mean` for each label,
+    `dice_L_sd` (between patients), the study's slice Dice, `n_patients`, `n_tumour_patients` (of several trainings the means;
+    a patient's Dice is averaged over them first); over all its trials of the search `trials`, `finished`, `pruned`, `failed`,
+    `failures` (such as `oom 2, nan 1`), `updates` (spent); and `best_trial`. Architectures without a ranked trial come last,
     with NaN.
 
     Args:
@@ -31,14 +34,16 @@ def architecture_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFram
     """
     trials = [trial for trial in sweep.trials if stage is None or trial.stage == stage]
     names = sweep.sweep.architectures if stage is None else ()
+    found = settings(trials)
     rows = []
     for name, best in best_by_architecture(trials, sweep.sweep.objectives, names).items():
-        rows.append(_row(sweep, name, best, [trial for trial in trials if trial.architecture == name]))
+        setting = found.get(best.uid) if best else None
+        rows.append(_row(sweep, name, setting, [trial for trial in trials if trial.architecture == name]))
     rows.append(_baseline(sweep))
     return pd.DataFrame(rows, columns=_columns(sweep)).astype(dict.fromkeys(_COUNTS, "Int64"))
 
 
-_COUNTS = ("n_patients", "n_tumour_patients", "trials", "finished", "pruned", "failed", "updates")
+_COUNTS = ("trainings", "n_patients", "n_tumour_patients", "trials", "finished", "pruned", "failed", "updates")
 
 
 def _columns(sweep: Sweep) -> list[str]:
@@ -47,28 +52,43 @@ def _columns(sweep: Sweep) -> list[str]:
     others = [name for name in score_columns(sweep) if name not in scores]
     objectives = [name for name in others if not name.startswith("slice_")]
     study = [name for name in others if name.startswith("slice_")]
-    names = ["architecture", "parameters_m", "gflops", "s_per_epoch", *objectives, *scores, *study]
-    return [*names, *_COUNTS[:-1], "failures", "updates", "best_trial"]
+    names = ["architecture", _COUNTS[0], "parameters_m", "gflops", "s_per_epoch", *objectives, *scores, *study]
+    return [*names, *_COUNTS[1:-1], "failures", "updates", "best_trial"]
 
 
-def _row(sweep: Sweep, name: str, best: TrialRecord | None, trials: Sequence[TrialRecord]) -> dict[str, Any]:
-    row: dict[str, Any] = {"architecture": name, "best_trial": best.uid if best else ""}
+def _row(sweep: Sweep, name: str, best: Setting | None, trials: Sequence[TrialRecord]) -> dict[str, Any]:
+    row: dict[str, Any] = {"architecture": name, "best_trial": best.first.uid if best else ""}
     if best is not None:
         row |= _of_best(sweep, best)
-    states = Counter(trial.state for trial in trials)
-    row |= {"trials": len(trials)} | {state: states[state] for state in ("finished", "pruned", "failed")}
+    own = [trial for trial in trials if not trial.replicate_of]
+    states = Counter(trial.state for trial in own)
+    row |= {"trials": len(own)} | {state: states[state] for state in ("finished", "pruned", "failed")}
     row["failures"] = failures_text(trials)
     row["updates"] = sum(trial.updates for trial in trials)
     return row
 
 
-def _of_best(sweep: Sweep, best: TrialRecord) -> dict[str, Any]:
-    row: dict[str, Any] = {name: best.metric(name) for name in score_columns(sweep)}
-    row["parameters_m"] = best.cost.parameters / 1e6
-    row["gflops"] = best.cost.gflops
-    row["s_per_epoch"] = best.cost.s_per_epoch
-    row |= {name: _count(best.metric(name)) for name in ("n_patients", "n_tumour_patients")}
-    return row
+def _of_best(sweep: Sweep, best: Setting) -> dict[str, Any]:
+    first = best.first
+    row: dict[str, Any] = {name: best.mean(name) for name in score_columns(sweep)}
+    row |= {"trainings": len(best.trials), "parameters_m": first.cost.parameters / 1e6, "gflops": first.cost.gflops}
+    row["s_per_epoch"] = best.mean("s_per_epoch")
+    row |= {name: _count(first.metric(name)) for name in ("n_patients", "n_tumour_patients")}
+    return row | (_over_patients(sweep, best) if len(best.trials) > 1 else {})
+
+
+def _over_patients(sweep: Sweep, best: Setting) -> dict[str, Any]:
+    """Dice over all patients that any of the trainings was scored on, each patient averaged over those."""
+    scores = architecture_scores(sweep, {best.first.architecture: best.first})
+    row: dict[str, Any] = {}
+    if not scores.models:
+        return row
+    for label in scores.labels:
+        values = scores.by_patient(label)[0]
+        values = values[~np.isnan(values)]
+        row[f"dice_{label}_mean"] = values.mean() if values.size else math.nan
+        row[f"dice_{label}_sd"] = values.std(ddof=1) if values.size > 1 else math.nan
+    return row | {"n_patients": len(scores.patients), "n_tumour_patients": int(scores.has_tumour.sum())}
 
 
 def _count(value: float) -> Any:

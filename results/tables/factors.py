@@ -36,11 +36,11 @@ def factor_table(sweep: Sweep, parameter: str, *, stage: str | None = None) -> p
     with equally many trials.
 
     With a sampler the values are not balanced over the other parameters: the table describes the trials, it is no
-    experiment. With a grid or a stage that varies one factor it is the one-factor table of an experiment.
+    experiment. With a grid or a stage that varies one factor it is the one-factor table of an experiment. Repetitions of a
+    setting on other folds or with other seeds are left out.
     """
-    trials = [
-        trial for trial in sweep.trials if parameter in trial.parameters and (stage is None or trial.stage == stage)
-    ]
+    own = [trial for trial in sweep.trials if not trial.replicate_of]
+    trials = [trial for trial in own if parameter in trial.parameters and (stage is None or trial.stage == stage)]
     groups = _groups(trials, parameter)
     return pd.DataFrame([_row(sweep, value, group) for value, group in groups], columns=_columns(sweep))
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from results.ranking import best_by_architecture
+from results.ranking import best_by_architecture, settings
 from results.records import CaseScore, Sweep, TrialRecord
 from results.statistics import Comparison, Summary, architecture_scores, patient_dice, summaries
 
@@ -38,15 +38,17 @@ def _best(sweep: Sweep) -> list[TrialRecord]:
 
 
 def case_table(sweep: Sweep) -> pd.DataFrame:
-    """One row a validation case of the best trial of each architecture.
+    """One row a validation case of each training of the best setting of each architecture.
 
     Columns: `architecture`, `trial`, `case`, `patient`, `dice_liver`, `dice_tumour`, `has_tumour`, then whatever more the
     cases were scored on; NaN where an architecture's were not.
     """
+    found = settings(sweep.trials)
     rows = [
-        {"architecture": best.architecture, "trial": best.uid} | case._asdict() | more
+        {"architecture": trial.architecture, "trial": trial.uid} | case._asdict() | more
         for best in _best(sweep)
-        for case, more in zip(best.cases, best.case_scores, strict=True)
+        for trial in found[best.uid].trials
+        for case, more in zip(trial.cases, trial.case_scores, strict=True)
     ]
     columns = ["architecture", "trial", *CaseScore._fields]
     further = dict.fromkeys(name for row in rows for name in row if name not in columns)

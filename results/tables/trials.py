@@ -13,14 +13,17 @@ from results.tables.factors import swept_parameters
 
 FIXED_COLUMNS = frozenset(
     {"rank", "front", "trial", "number", "stage", "fold", "seed", "architecture", "state", "failure", "best_epoch"}
-) | frozenset({"continues", "planned_epochs", "epochs", "updates", "seconds", "parameters", "gflops", "s_per_epoch"})
+    | {"continues", "replicate_of", "planned_epochs", "epochs", "updates", "seconds"}
+    | {"parameters", "gflops", "s_per_epoch"}
+)
 
 
 def trial_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFrame:
     """One row a trial, best first (see `results.ranking`).
 
     Columns: `rank`, `front` (several objectives only), `trial`, `number`, `architecture`, `stage` and `fold` (where
-    there are several), `continues` (the trial that it trains on; where there is one), one for each parameter that
+    there are several), `continues` (the trial that it trains on; where there is one), `replicate_of` (the trial whose
+    setting it repeats; where there is one), one for each parameter that
     varies, `state`, `failure`, `best_epoch`, `epochs`, `planned_epochs` (where trials differ in length), `updates`, the
     objectives (`val_dice`), `dice_liver_mean`, `dice_liver_sd`, `dice_tumour_mean`, `dice_tumour_sd` (for the labels
     of the sweep), the study's slice Dice, `seconds`, `s_per_epoch`, `parameters`, `gflops`. Missing numbers are NaN
@@ -53,6 +56,8 @@ def _identity(places: Sequence[RankedTrial], objectives: Sequence[Objective]) ->
             columns[name] = values
     if any(place.trial.continues for place in places):
         columns["continues"] = _texts([place.trial.continues for place in places])
+    if any(place.trial.replicate_of for place in places):
+        columns["replicate_of"] = _texts([place.trial.replicate_of for place in places])
     return columns
 
 

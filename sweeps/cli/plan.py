@@ -53,14 +53,22 @@ def _table(found: Any) -> Any:
 
     table = Table(title=f"{found.name}: {found.trials} trials, {found.slots} at a time", title_justify="left")
     table.add_column("architecture")
-    for name in ("trials", "parameters", "GFLOPs a slice", "time a trial", "memory a trial"):
+    repeated = any(row.replicates for row in found.architectures)
+    for name in (
+        "trials",
+        *(["replicates"] if repeated else []),
+        "parameters",
+        "GFLOPs a slice",
+        "time a trial",
+        "memory a trial",
+    ):
         table.add_column(name, justify="right")
     for row in found.architectures:
         time = row.problem or duration(row.seconds_per_trial)
         memory = "–" if row.memory_mb is None else f"{row.memory_mb / 1000:.1f} GB"
-        table.add_row(
-            row.name, str(row.trials), _span(row.parameters, "{:,}"), _span(row.gflops, "{:.2f}"), time, memory
-        )
+        counts = (str(row.trials), *([str(row.replicates)] if repeated else []))
+        sizes = (_span(row.parameters, "{:,}"), _span(row.gflops, "{:.2f}"))
+        table.add_row(row.name, *counts, *sizes, time, memory)
     return table
 
 
@@ -73,8 +81,10 @@ def _lines(found: Any, cohort: Any, room: str) -> list[str]:
     )
     stages = " → ".join(f"{name} ({trials})" for name, trials in found.stages)
     time = "unknown" if found.seconds is None else f"about {duration(found.seconds)} if no trial is stopped early"
+    replicates = sum(row.replicates for row in found.architectures)
     return [
         f"stages: {stages}",
+        *([f"replicates: up to {replicates} trials on other folds and with other seeds"] if replicates else []),
         f"split {split.fingerprint}: {parts}",
         f"prepared data in the object store: at most {found.store_bytes / 1e6:,.0f} MB, shared by all trials",
         f"on disk: {found.disk.words()}; {room}",

@@ -39,7 +39,7 @@ class TrialSession:
     """One attempt of one trial. Nothing is touched before the first step.
 
     Args:
-        payload: `uid`, `architecture`, `parameters`, `seed`, `epochs`, `attempt` (from 1) and `state`: None, or the path
+        payload: `uid`, `architecture`, `parameters`, `seed`, `fold`, `epochs`, `attempt` (from 1) and `state`: None, or the path
             below the sweep's folder of the state to go on from, which may be another trial's.
         setting: what all trials share.
         node_id: Ray's name of this machine, if there is one.
@@ -118,7 +118,7 @@ class TrialSession:
         state = self.payload["state"]
         self._config = trial_config(self.payload, self.setting)
         self._log.info(f"attempt {self.payload['attempt']} from {state or 'the beginning'}: {self._config}")
-        run = build_trainer(self._config, self.setting)
+        run = build_trainer(self._config, self.setting, int(self.payload.get("fold") or 0))
         self._pulse.beat()
         if state is not None:
             run.restore(Path(self.setting.sweep_folder) / state)

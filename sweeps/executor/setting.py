@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,8 @@ class TrialSetting:
 
     Attributes:
         sweep_folder: absolute path of `runs/<name>`, the same for every worker; trials lie in its `trials/`.
-        packs: prepared slices by `(split, size_px)`, as references: they are read where they lie.
-        pictures: validation slices to draw, the same for every trial.
+        packs: of each fold the prepared slices by `(split, size_px)`, as references: they are read where they lie.
+        pictures: of each fold the validation slices to draw, the same for every trial.
         labels, updates, early_stopping, deadline_s, threads: see `liverseg.config.TrainConfig`.
         objectives: names of the metrics that the search reads; a trial that does not report them has failed.
         trainer: import path `module:class` of what trains, see `sweeps.executor.trainer.Trainer`.
@@ -36,8 +36,8 @@ class TrialSetting:
     sweep_folder: str
     labels: tuple[str, ...]
     threads: int
-    packs: Mapping[tuple[str, int], ObjectRef[Pack]] = field(default_factory=dict)
-    pictures: tuple[PictureChoice, ...] = ()
+    packs: tuple[Mapping[tuple[str, int], ObjectRef[Pack]], ...] = ()
+    pictures: tuple[tuple[PictureChoice, ...], ...] = ()
     updates: int | None = None
     early_stopping: int | None = None
     deadline_s: float | None = None

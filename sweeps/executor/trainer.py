@@ -88,16 +88,16 @@ def trial_config(payload: Mapping[str, Any], setting: TrialSetting) -> TrainConf
     )
 
 
-def build_trainer(config: TrainConfig, setting: TrialSetting) -> Trainer:
-    """A trainer at its beginning.
+def build_trainer(config: TrainConfig, setting: TrialSetting, fold: int = 0) -> Trainer:
+    """A trainer at its beginning, on the data of a fold.
 
     Raises:
         ConfigError: no such trainer, or it cannot train this.
         TrainingError: the network did not fit.
     """
     made = load_trainer(setting.trainer)
-    train, validation = _packs(config, setting) if getattr(made, "needs_packs", True) else (None, None)
-    return made(config, train, validation, pictures=setting.pictures)
+    train, validation = _packs(config, setting, fold) if getattr(made, "needs_packs", True) else (None, None)
+    return made(config, train, validation, pictures=setting.pictures[fold] if setting.pictures else ())
 
 
 def load_trainer(path: str) -> Callable[..., Trainer]:
@@ -113,16 +113,17 @@ def load_trainer(path: str) -> Callable[..., Trainer]:
         raise ConfigError("no such trainer", where="trainer", got=path, allowed="module:class") from error
 
 
-def _packs(config: TrainConfig, setting: TrialSetting) -> list[Pack]:
+def _packs(config: TrainConfig, setting: TrialSetting, fold: int) -> list[Pack]:
     """Training and validation slices, and a compute backend that knows its threads."""
     import ray
 
     from liverseg.training.device import pin_threads
 
     size = config.get("size")
-    if ("train", size) not in setting.packs:
-        prepared = ", ".join(str(size_px) for part, size_px in setting.packs if part == "train")
+    here = setting.packs[fold]
+    if ("train", size) not in here:
+        prepared = ", ".join(str(size_px) for part, size_px in here if part == "train")
         raise ConfigError("no slices of this size were prepared", where="size", got=size, allowed=prepared or "none")
     pin_threads(setting.threads)
-    packs: list[Pack] = ray.get([setting.packs["train", size], setting.packs["validation", size]])
+    packs: list[Pack] = ray.get([here["train", size], here["validation", size]])
     return packs

@@ -17,11 +17,12 @@ from results.records import Checkpoint
 from sweeps import trial_files
 from sweeps.disk import full_text
 from sweeps.folder import SweepFolder
+from sweeps.search.open_trial import End
 from sweeps.search.plan import Proposal
 from sweeps.search.reconcile import Adoption
 from sweeps.search.replay import objective_values
 from sweeps.search.retention import Release, Retention, delete, present
-from sweeps.search.standing import End, Standing
+from sweeps.search.standing import Standing
 from sweeps.search.states import State, newest_state
 
 WAIT = "wait"
@@ -51,6 +52,7 @@ class Launch:
             "architecture": chosen.architecture,
             "parameters": dict(chosen.parameters),
             "seed": chosen.seed,
+            "fold": chosen.fold,
             "epochs": chosen.epochs,
             "attempt": self.attempt,
             "state": self.state.path if self.state else None,
@@ -87,8 +89,8 @@ class Driver:
         self.disk_message = ""
         self._launches: dict[str, Launch] = {}
         self._unneeded: list[Release] = []
-        for end in standing.ends:
-            self._note_end(end)
+        self._noted = 0
+        self._note_ends()
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -276,15 +278,24 @@ class Driver:
         self._launches.pop(uid, None)
         self.standing.end(uid, state, values, updates=updates)
         self.view.event(state, uid, record)
-        self._note_end(End(uid, state, tuple(values)))
+        self._note_ends()
         self._clean_up()
 
-    def _note_end(self, end: End) -> None:
+    def _note_ends(self) -> None:
+        """Let retention decide over what has ended since it was last asked."""
+        ends, self._noted = self.standing.ends[self._noted :], len(self.standing.ends)
         if self.retention is not None:
+            for end in ends:
+                self._unneeded = self._given_up(end, self.retention)
+
+    def _given_up(self, end: End, retention: Retention) -> list[Release]:
+        if end.replicate_of:
+            given_up = retention.repeated(end.uid, end.replicate_of, end.state)
+        else:
             chosen = self.standing.proposal(end.uid)
-            given_up = self.retention.ended(end.uid, chosen.number, chosen.architecture, end.state, end.values)
-            # A trial that failed, was tried again and finished is needed after all.
-            self._unneeded = [item for item in self._unneeded if item.uid != end.uid] + list(given_up)
+            given_up = retention.ended(end.uid, chosen.number, chosen.architecture, end.state, end.values)
+        # A trial that failed, was tried again and finished is needed after all.
+        return [item for item in self._unneeded if item.uid != end.uid] + list(given_up)
 
     def _clean_up(self) -> None:
         """Delete what retention gave up, except states from which a trial is still to go on."""

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from sweeps.search.proposer import Proposer
 
 
+_IF_ANY = ("continues", "replicate_of")
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """One trial to run.
@@ -22,6 +25,7 @@ class Proposal:
         parameters: hyperparameters and the architecture's options, flat.
         epochs: how long it trains.
         continues: uid of the trial from whose end it goes on; empty when it starts from nothing.
+        replicate_of: uid of the trial whose setting it repeats on another fold or with another seed; empty otherwise.
     """
 
     uid: str
@@ -33,12 +37,12 @@ class Proposal:
     fold: int = 0
     epochs: int = 0
     continues: str = ""
+    replicate_of: str = ""
 
     def payload(self) -> dict[str, Any]:
         """The `suggested` event."""
         plain = {name: getattr(self, name) for name in self.__slots__}
-        if not self.continues:
-            del plain["continues"]
+        plain = {name: value for name, value in plain.items() if name not in _IF_ANY or value}
         return plain | {"parameters": dict(self.parameters)}
 
     @classmethod

@@ -12,7 +12,8 @@ from typing import Any
 
 from sweeps import trial_files
 from sweeps.folder import SweepFolder
-from sweeps.search.standing import OpenTrial, Standing
+from sweeps.search.open_trial import OpenTrial
+from sweeps.search.standing import Standing
 from sweeps.search.states import State, newest_state
 
 

@@ -83,6 +83,8 @@ class Retention:
         self._podium: _Podium = _Top(count) if len(self._objectives) == 1 else _Fronts(count)
         self._first: dict[str, _Entry] = {}
         self._finished: set[str] = set()
+        self._repeats: dict[str, list[str]] = {}
+        self._released: set[str] = set()
 
     @property
     def kept(self) -> frozenset[str]:
@@ -117,19 +119,43 @@ class Retention:
             return ()
         gains = tuple(item.gain(value) for item, value in zip(self._objectives, values, strict=True))
         if not all(math.isfinite(gain) for gain in gains):
-            return (Release(uid, (WEIGHTS, STATE)),)
-        return self._ranked(architecture, _Entry(uid, number, gains))
+            return self._release([uid])
+        return self._release(self._ranked(architecture, _Entry(uid, number, gains)))
 
-    def _ranked(self, architecture: str, entry: _Entry) -> tuple[Release, ...]:
-        """Give a finished trial its places; those who lost theirs, and have no other, are released."""
+    def repeated(self, uid: str, first: str, state: str) -> tuple[Release, ...]:
+        """Note how a repetition of a setting ended; its weights are kept as long as those of the setting's first trial.
+
+        Args:
+            uid: the trial.
+            first: the trial that it repeats.
+            state: as for `ended`. No training goes on from a repetition, so a finished one needs no state.
+        """
+        if state == "failed":
+            return () if self._all else (Release(uid, (WEIGHTS,)),)
+        if state != "finished" or self._all:
+            return ()
+        if first in self._released:
+            return (Release(uid, (WEIGHTS, STATE)),)
+        self._repeats.setdefault(first, []).append(uid)
+        return (Release(uid, (STATE,)),)
+
+    def _release(self, uids: Iterable[str]) -> tuple[Release, ...]:
+        """Give up finished trials, and with them their repetitions."""
+        gone = []
+        for uid in uids:
+            self._released.add(uid)
+            gone += [uid, *self._repeats.pop(uid, ())]
+        return tuple(Release(uid, (WEIGHTS, STATE)) for uid in gone)
+
+    def _ranked(self, architecture: str, entry: _Entry) -> list[str]:
+        """Give a finished trial its places; returns those who lost theirs and have no other."""
         lost = self._podium.add(entry)
         before = self._first.get(architecture)
         if before is None or entry.merit > before.merit:
             self._first[architecture] = entry
             lost += [before.uid] if before else []
         firsts = {first.uid for first in self._first.values()}
-        gone = [uid for uid in dict.fromkeys(lost) if uid not in firsts and uid not in self._podium.uids]
-        return tuple(Release(uid, (WEIGHTS, STATE)) for uid in gone)
+        return [uid for uid in dict.fromkeys(lost) if uid not in firsts and uid not in self._podium.uids]
 
 
 class _Top:

@@ -9,53 +9,16 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from results.records import Objective
+from results.records import Objective, Replication
+from sweeps.search.open_trial import End, OpenTrial
 from sweeps.search.plan import Best, Known, Proposal, Stage, trial_uid
 from sweeps.search.proposer import Proposer
+from sweeps.search.replicates import Replicates, Settled
 
 ENDS = ("finished", "pruned", "failed")
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a trial ended: its state and, with a score, the objectives."""
-
-    uid: str
-    state: str
-    values: tuple[float, ...]
-
-
-@dataclass(slots=True)
-class OpenTrial:
-    """A trial that was suggested and has not ended.
-
-    Attributes:
-        attempt: how often it was started.
-        running: whether a worker has it.
-        parked: whether the ledger's last word of it is `stopped`.
-        again: it failed and is to be tried again; its end records on disk are those of the failure.
-        epochs: the last epoch that the search was told of.
-        reports: the first objective after each of those epochs.
-        written: how many of those the ledger holds.
-        stop_early: what the pruner said after the last of them.
-    """
-
-    proposal: Proposal
-    attempt: int = 0
-    running: bool = False
-    parked: bool = False
-    again: bool = False
-    epochs: int = 0
-    reports: list[float] = field(default_factory=list)
-    written: int = 0
-    stop_early: bool = False
-
-    @property
-    def unwritten(self) -> list[float]:
-        """Reports that the ledger does not hold yet."""
-        return self.reports[self.written :]
+ONCE = Replication()
 
 
 class Standing:
@@ -65,9 +28,18 @@ class Standing:
         stages: one after the other.
         objectives: the first one is reported epoch by epoch and decides who is best.
         epochs: length of a new trial.
+        replication: how settings are repeated on other folds and with other seeds.
+        architectures: how many take part.
     """
 
-    def __init__(self, stages: Sequence[Stage], objectives: Sequence[Objective], epochs: int) -> None:
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        objectives: Sequence[Objective],
+        epochs: int,
+        replication: Replication = ONCE,
+        architectures: int = 1,
+    ) -> None:
         self.stages, self.objectives, self.epochs = list(stages), tuple(objectives), epochs
         self.open: dict[str, OpenTrial] = {}
         self.queue: deque[str] = deque()
@@ -75,6 +47,8 @@ class Standing:
         self.ended: dict[str, str] = {}
         self.ends: list[End] = []
         self.best: Best | None = None
+        self.replicates = Replicates(replication, objectives, architectures)
+        self._waiting: dict[str, OpenTrial] = {}
         self._attempts: dict[str, int] = {}
         self._known: list[Known] = []
         self._proposals: dict[str, Proposal] = {}
@@ -116,8 +90,16 @@ class Standing:
 
     @property
     def left(self) -> int:
-        """Trials that are still to be suggested, over all stages."""
-        return self._left + len(self.longer) + sum(stage.trials for stage in self.stages[self._stage + 1 :])
+        """Trials that are still to be suggested, over all stages, repetitions included; while the search goes on, at most."""
+        own = self._left + len(self.longer) + sum(stage.trials for stage in self.stages[self._stage + 1 :])
+        running = sum(not trial.proposal.replicate_of for trial in self.open.values())
+        return own + self.replicates.coming(own + running, self.over)
+
+    @property
+    def over(self) -> bool:
+        """Whether the search itself has ended: what is still to come are repetitions of what it found."""
+        last = self._stage + 1 >= len(self.stages) and not self._left and not self.longer
+        return last and all(trial.proposal.replicate_of for trial in self.open.values())
 
     @property
     def done(self) -> bool:
@@ -127,13 +109,15 @@ class Standing:
     def suggest(self) -> Proposal | None:
         """A new trial of the present stage, or of the next one when this one is used up and nothing of it runs; else None.
 
-        Trials that go on from an ended one come first.
+        Trials that go on from an ended one come first, then repetitions that are due.
 
         Raises:
             SweepError: a grid is used up, or a stage has no best trial to start from.
         """
         if self.longer:
             return self._continuing(self.longer[0])
+        if due := self.replicates.due(self.over):
+            return self.replicates.repetition(*due, self._number)
         while self._left == 0:
             if self.open or self._stage + 1 >= len(self.stages):
                 return None
@@ -146,7 +130,7 @@ class Standing:
 
     def restore(self, proposal: Proposal) -> None:
         """A ledger says that this trial was suggested."""
-        if not proposal.continues:
+        if not proposal.continues and not proposal.replicate_of:
             while self.stages[self._stage].name != proposal.stage:
                 self._enter(self._stage + 1)
             self.proposer.adopt(proposal.uid, proposal.architecture, proposal.parameters)
@@ -181,6 +165,7 @@ class Standing:
         """Try a failed trial again."""
         proposal = self._proposals[uid]
         del self.ended[uid]
+        self.replicates.reopened(proposal)
         if uid in self._proposers:
             self._proposers[uid].adopt(uid, proposal.architecture, proposal.parameters, again=True)
         self.open[uid] = OpenTrial(proposal, attempt=self._attempts[uid], again=True)
@@ -194,12 +179,12 @@ class Standing:
             self.queue.remove(uid)
         self.ended[uid] = state
         self._attempts[uid] = trial.attempt
-        self.ends.append(End(uid, state, tuple(values)))
-        if uid in self._proposers:
-            self._proposers[uid].tell(uid, state, values, updates=updates)
-            self._known.append(_known(proposal, state, values, trial.reports, updates))
-        if state == "finished" and values:
-            self._consider(proposal, values[0])
+        if proposal.replicate_of:
+            self.ends.append(End(uid, state, tuple(values), proposal.replicate_of))
+        else:
+            self._waiting[uid] = trial
+        if settled := self.replicates.ended(proposal, state, values, updates):
+            self._settle(settled)
 
     def extend(self, added: int, epochs: int | None, longer: Iterable[str], stage: Stage | None) -> None:
         """More trials, longer trials, or another space for what is to come.
@@ -231,9 +216,22 @@ class Standing:
         """The proposal of any trial of the sweep."""
         return self._proposals[uid]
 
+    def _settle(self, found: Settled) -> None:
+        """The score of a setting is known, and the search hears of it."""
+        uid = found.proposal.uid
+        reports = self._waiting.pop(uid).reports
+        self.ends.append(End(uid, found.state, found.values))
+        if uid in self._proposers:
+            self._proposers[uid].tell(uid, found.state, found.values, updates=found.updates)
+            self._known.append(_known(found, reports))
+        if found.state == "finished" and found.values:
+            self._consider(found.proposal, found.values[0])
+
     def _take(self, proposal: Proposal) -> None:
         if proposal.continues:
             self.longer.remove(proposal.continues)
+        elif proposal.replicate_of:
+            self.replicates.taken(proposal)
         else:
             self._left -= 1
             self._proposers[proposal.uid] = self.proposer
@@ -245,9 +243,8 @@ class Standing:
         """A trial that trains an ended one further: same parameters and seed, no business of any sampler."""
         old = self._proposals[uid]
         name = trial_uid(self._number, old.stage, old.architecture, old.parameters, old.seed, old.fold)
-        return Proposal(
-            name, self._number, old.stage, old.architecture, old.parameters, old.seed, old.fold, self.epochs, uid
-        )
+        known = (old.stage, old.architecture, old.parameters, old.seed, old.fold)
+        return Proposal(name, self._number, *known, self.epochs, uid)
 
     def _enter(self, index: int) -> None:
         self._stage, self._left, self._proposer = index, self.stages[index].trials, None
@@ -264,7 +261,7 @@ class Standing:
         # One that failed may be tried again: then it is the new way of proposing that is to hear of it.
         here = {uid: proposer for uid in self._proposers if self._proposals[uid].stage == stage.name}
         self._proposers.update(here)
-        for uid, trial in self.open.items():
+        for uid, trial in (*self.open.items(), *self._waiting.items()):
             if uid in self._proposers:
                 proposal = trial.proposal
                 proposer.adopt(uid, proposal.architecture, proposal.parameters, again=True)
@@ -278,14 +275,15 @@ class Standing:
         self.best = Best(proposal.uid, proposal.architecture, dict(proposal.parameters), value)
 
 
-def _known(proposal: Proposal, state: str, values: Sequence[float], reports: Sequence[float], updates: int) -> Known:
+def _known(found: Settled, reports: Sequence[float]) -> Known:
+    proposal = found.proposal
     return Known(
         proposal.uid,
         proposal.stage,
         proposal.architecture,
         proposal.parameters,
-        state,
-        tuple(values),
+        found.state,
+        found.values,
         tuple(reports),
-        updates,
+        found.updates,
     )

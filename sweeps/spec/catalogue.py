@@ -11,6 +11,7 @@ SCHEMA_VERSION = 1
 SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp", "nsga2", "qmc")
 SCHEDULERS = ("asha", "median", "hyperband", "none")
 BUDGETS = ("equal", "equal_updates", "joint")
+REPLICATE = ("best", "all")
 CLUSTERS = ("local",)
 LATER_CLUSTERS = ("address", "slurm", "kubernetes")
 

@@ -68,7 +68,7 @@ def pairs_have_globs(spec: Spec) -> Iterator[Fault]:
 def parts_leave_training(spec: Spec) -> Iterator[Fault]:
     """Test and validation must leave patients to train on."""
     split = spec.data.split
-    if split.test + split.validation >= 1:
+    if split.folds == 1 and split.test + split.validation >= 1:
         got = f"test {split.test:g} + validation {split.validation:g}"
         yield Fault(what="no patients are left to train on", path=("data", "split"), got=got, allowed="a sum below 1")
 
@@ -145,7 +145,7 @@ def stages_follow(spec: Spec) -> Iterator[Fault]:
 _SPACES = ("search.space", "search.architectures", "stages")
 _RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("data.layout", "data.images", "data.masks"), pairs_have_globs),
-    (("data.split.test", "data.split.validation"), parts_leave_training),
+    (("data.split.test", "data.split.validation", "data.split.folds"), parts_leave_training),
     (("trial.gpus",), whole_gpus),
     (("trial.cpus", "cluster.cpus"), trials_fit_cluster),
     (("search.scheduler", "train.epochs"), scheduler_options),

@@ -131,21 +131,6 @@ def _read_pattern(value: Any) -> str | None:
     return str(value)
 
 
-def only_one(noun: str) -> Callable[[Any], int]:
-    """Exactly 1 for now: the word belongs to the spec, more than 1 of it to a later version."""
-
-    def checked(value: Any) -> int:
-        if isinstance(value, bool) or value != 1:
-            more = isinstance(value, int) and not isinstance(value, bool) and value > 1
-            what = f"more than one {noun} is not available in this version" if more else "impossible value"
-            raise_faults(
-                [Fault(what=what, got=show(value), allowed="1", next_step="write 1 or leave the line out")], value
-            )
-        return 1
-
-    return checked
-
-
 def _collected(read: Callable[[Any], tuple[_Value, list[Fault]]]) -> Callable[[Any], _Value]:
     """Turn a reader that returns its faults into a validator that raises them."""
 

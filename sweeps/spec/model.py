@@ -25,6 +25,7 @@ from sweeps.spec.catalogue import (
     CLUSTERS,
     LATER_CLUSTERS,
     METRICS,
+    REPLICATE,
     SAMPLERS,
     SCHEDULERS,
     SCHEMA_VERSION,
@@ -43,7 +44,6 @@ from sweeps.spec.fields import (
     Pattern,
     Sizes,
     SpaceField,
-    only_one,
     plain_dimensions,
 )
 from sweeps.spec.limits import Bytes, CountOrAll, Room, Seconds, SecondsOrOff
@@ -66,10 +66,9 @@ class SplitSection(Section):
     """Fraction of the patients that is locked away until the search is over."""
     validation: float = Field(0.2, gt=0.0, le=0.9)
     """Fraction of the patients that the search is scored on."""
-    folds: Annotated[
-        int, PlainValidator(only_one("fold")), Field(json_schema_extra={"type": "integer", "const": 1})
-    ] = 1
-    """Folds of cross-validation; 1 is a single split."""
+    folds: int = Field(1, ge=1, le=100)
+    """Folds of cross-validation over the patients that are not locked away; 1 is a single split. With more, each fold
+    validates on its share and `validation` is not used; the search itself runs on the first fold, see `search.replicate`."""
     seed: int = Field(7, ge=0, lt=2**32)
     """Same seed and patients, same split."""
 
@@ -137,6 +136,9 @@ class SearchSection(Section):
     scheduler: SchedulerSection = SchedulerSection(kind="none")
     seed: int = Field(42, ge=0, lt=2**32)
     """Fixes what the sampler draws."""
+    replicate: Annotated[str, OneOf("choice", REPLICATE)] = "best"
+    """What is trained on every fold with every seed: the `best` setting of each architecture once the search is over, or
+    `all` settings that finish, whose mean the sampler then learns from. Replicates come on top of `trials`."""
     space: SpaceField = ()
     architectures: ArchitecturesField
 
@@ -153,10 +155,8 @@ class TrainSection(Section):
     """Passes over the training slices."""
     updates: int | None = Field(None, ge=1)
     """Gradient updates after which a training ends, if that comes before the last epoch."""
-    seeds: Annotated[
-        int, PlainValidator(only_one("seed")), Field(json_schema_extra={"type": "integer", "const": 1})
-    ] = 1
-    """Trainings of each set of parameters, with different seeds."""
+    seeds: int = Field(1, ge=1, le=100)
+    """Trainings of a setting with different seeds (`seed`, `seed` + 1, …) on each fold, see `search.replicate`."""
     seed: int = Field(42, ge=0, lt=2**32)
     """Fixes initial weights, order of the data and augmentation."""
     early_stopping: int | None = Field(None, ge=1)

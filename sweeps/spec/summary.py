@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sweeps.spec.catalogue import METRICS
-from sweeps.spec.model import KeepSection, Spec
+from sweeps.spec.model import KeepSection, Spec, SplitSection
 from sweeps.spec.space import Space, trials_of
 from sweeps.spec.stages import Stage, stages_of
 
@@ -11,7 +11,7 @@ from sweeps.spec.stages import Stage, stages_of
 def summary_lines(spec: Spec) -> tuple[str, ...]:
     """What a sweep will do, one fact a line: scans, stages with their spaces, training, limits."""
     data, train, trial = spec.data, spec.train, spec.trial
-    split = f"test {data.split.test:g}, validation {data.split.validation:g}, seed {data.split.seed}"
+    split = _split_words(data.split)
     objective = ", ".join(f"{name} ({METRICS[name][:3]}.)" for name in spec.search.objective)
     sizes = ", ".join(str(size) for size in spec.prepare.size or ())
     lines = [
@@ -22,12 +22,29 @@ def summary_lines(spec: Spec) -> tuple[str, ...]:
     ]
     for stage in stages_of(spec):
         lines += _stage_lines(spec, stage)
+    lines += _replicate_line(spec)
     limits = f"{trial.cpus} CPU, {trial.gpus:g} GPU"
     deadline = "no deadline" if trial.deadline_s is None else f"deadline {trial.deadline_s:g} s"
     stall = "never stalled" if trial.stall_s is None else f"stalled after {trial.stall_s:g} s"
     lines.append(f"trial      {train.epochs} epochs, seed {train.seed}; {limits}, {deadline}, {stall}")
     lines.append(_keep_line(spec.keep))
     return tuple(lines)
+
+
+def _split_words(split: SplitSection) -> str:
+    validation = f"validation {split.validation:g}" if split.folds == 1 else f"{split.folds} folds of the rest"
+    return f"test {split.test:g}, {validation}, seed {split.seed}"
+
+
+def _replicate_line(spec: Spec) -> list[str]:
+    """How settings are repeated; nothing when they are not."""
+    folds, seeds = spec.data.split.folds, spec.train.seeds
+    if folds * seeds == 1:
+        return []
+    whose = (
+        "the best setting of each architecture" if spec.search.replicate == "best" else "every setting that finishes"
+    )
+    return [f"repeated   {whose}, {folds * seeds} trainings in all ({folds} folds × {seeds} seeds)"]
 
 
 def _keep_line(keep: KeepSection) -> str:

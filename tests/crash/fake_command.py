@@ -41,7 +41,7 @@ def workplace(spec: Spec, cohort: Cohort, reporter: Any, interrupts: Interrupts)
         interrupts.install()
         interrupts.check()
         slots = slots_for(resources, cpus=spec.trial.cpus, gpus=0)
-        yield Workplace(spec, Prepared({}, 0, 0), slots)
+        yield Workplace(spec, Prepared(({},), 0, 0), slots)
 
 
 def fake_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:

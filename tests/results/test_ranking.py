@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from results.ranking import best_by_architecture, best_trial, best_trials, pareto_fronts, rank_trials
+from results.ranking import settings as settings_of
 from results.records import Cost, Objective, State, Sweep, SweepRecord, TrialRecord
 
 UP = (Objective("val_dice"),)
@@ -137,3 +138,38 @@ def test_fronts_follow_the_definition(rows: list[tuple[int, int, int]]) -> None:
         expected[best] = front
         left = [i for i in left if i not in best]
     assert fronts.tolist() == expected.tolist()
+
+
+def test_a_repeated_setting_is_ranked_by_its_mean_and_before_lucky_single_trials() -> None:
+    trials = [
+        trial(0, 0.6),
+        trial(1, 0.9),
+        trial(2, 0.8, replicate_of="t0", fold=1),
+        trial(3, 0.1, replicate_of="t1", fold=1),
+        trial(4, 0.95),
+    ]
+    assert order(trials) == [(0, 1), (1, 2), (4, 3), (2, None), (3, None)]
+    assert [item.uid for item in best_trials(sweep_of(trials))] == ["t0", "t1", "t4"]
+
+
+def test_the_setting_that_was_repeated_most_stands_for_its_architecture() -> None:
+    trials = [trial(0, 0.5), trial(1, 0.4, replicate_of="t0", seed=1), trial(2, 0.9)]
+    assert best_by_architecture(trials, UP)["unet"] is trials[0]
+
+
+def test_repetitions_that_did_not_finish_or_lost_their_first_trial_change_nothing() -> None:
+    failed = trial(1, 0.0, state="failed", replicate_of="t0", fold=1)
+    orphan = trial(3, 0.99, replicate_of="t2", fold=1)
+    trials = [trial(0, 0.5), failed, trial(2, state="failed"), orphan, trial(4, 0.6)]
+    assert order(trials)[:2] == [(4, 1), (0, 2)]
+    assert next(place.rank for place in rank_trials(trials, UP) if place.trial is orphan) is None
+
+
+def test_the_mean_of_a_setting_leaves_out_what_is_no_number() -> None:
+    found = settings_of([trial(0, 0.5), trial(1, math.nan, replicate_of="t0"), trial(2, 0.7, replicate_of="t0")])
+    assert found["t0"].mean("val_dice") == pytest.approx(0.6)
+    assert math.isnan(settings_of([trial(0), trial(1, 0.7, replicate_of="t0")])["t0"].mean("val_dice"))
+
+
+def sweep_of(trials: list[TrialRecord]) -> Sweep:
+    return Sweep(SweepRecord("s", UP, ("unet",), len(trials)), tuple(trials))

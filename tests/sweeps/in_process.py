@@ -34,14 +34,15 @@ from tests.crash.fake_command import fake_setting, no_scans
 
 SPEC = """\
 name: {name}
-data: {{root: ., labels: {labels}, split: {{test: 0, validation: 0.4}}}}
+data: {{root: ., labels: {labels}, split: {{test: 0, validation: 0.4, folds: {folds}}}}}
 search:
   trials: {trials}
   sampler: {sampler}
+  replicate: {replicate}
   scheduler: {scheduler}
   space: {space}
   architectures: {architectures}
-train: {{epochs: {epochs}}}
+train: {{epochs: {epochs}, seeds: {seeds}}}
 {more}
 """
 DEFAULTS = {
@@ -53,6 +54,9 @@ DEFAULTS = {
     "space": "{learning_rate: {log: [1.0e-5, 1.0e-2]}}",
     "architectures": "{unet: {base_filters: 4}, segnet: {base_filters: 4}}",
     "epochs": 3,
+    "folds": 1,
+    "seeds": 1,
+    "replicate": "best",
     "more": "",
 }
 
@@ -96,7 +100,7 @@ class Machine:
 
     @contextlib.contextmanager
     def workplace(self, spec: Spec, *_: Any) -> Iterator[Workplace]:
-        yield Workplace(spec, Prepared({}, 0, 0), Slots(1, 1, 0))
+        yield Workplace(spec, Prepared(({},), 0, 0), Slots(1, 1, 0))
 
     def search(
         self,

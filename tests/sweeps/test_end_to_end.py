@@ -17,6 +17,8 @@ from liverseg.phantom import PhantomConfig, write_cohort
 from liverseg.preprocess import Cache, Pack, WindowParams, load_or_prepare, pack
 from liverseg.training.weights import load_best, read_best
 from results.ledger import read_events
+from results.sweep_folder import SweepFolder
+from results.tables import architecture_table
 from sweeps.cohort import load_cohort
 from sweeps.engine import prepare_config
 from sweeps.spec import load_spec
@@ -47,7 +49,7 @@ train: {epochs: 2, size: 32, loss: dice_ce, augment_flip: 0.5, augment_rotate_de
 STAGED = """\
 name: staged
 data: {root: scans, layout: pairs, images: "*-ct.nii.gz", masks: "*-labels.nii.gz",
-       split: {test: 0.2, validation: 0.4, seed: 1}}
+       split: {test: 0.2, folds: 2, seed: 1}}
 search:
   sampler: grid
   architectures: {encoder_decoder: {base_filters: 4}}
@@ -174,13 +176,31 @@ def test_stages_follow_each_other_and_start_from_the_best(place: Place) -> None:
     assert place.staged.code == 0, place.staged.err
     events = read_events(place.folder / "runs" / "staged" / "ledger.jsonl")
     suggested = [event.payload for event in events if event.name == "suggested"]
-    assert [item["stage"] for item in suggested] == ["batch-size", "batch-size", "rate"]
+    assert [item["stage"] for item in suggested] == ["batch-size", "batch-size", "rate", suggested[-1]["stage"]]
+    assert [item["number"] for item in suggested if item.get("replicate_of")] == [3]
     scores = {
         event.payload["uid"]: event.payload["metrics"]["val_dice"] for event in events if event.name == "finished"
     }
     best = max(suggested[:2], key=lambda item: scores[item["uid"]])
     assert suggested[2]["parameters"]["batch_size"] == best["parameters"]["batch_size"]
     assert suggested[2]["parameters"]["learning_rate"] == 0.01
+
+
+def test_every_patient_outside_the_test_part_is_scored_by_a_network_that_never_saw_it(place: Place) -> None:
+    sweep = SweepFolder(place.folder / "runs" / "staged").read()
+    split = sweep.sweep.split
+    assert len(split.folds) == 2
+    repeated = next(trial for trial in sweep.trials if trial.replicate_of)
+    first = sweep.trial(repeated.replicate_of)
+    scored = [{case.patient for case in trial.cases} for trial in (first, repeated)]
+    assert scored == [set(fold.validation) for fold in split.folds]
+    assert not scored[0] & scored[1]
+    assert not (scored[0] | scored[1]) & set(split.test)
+    assert all(not set(fold.train) & set(fold.validation) for fold in split.folds)
+    row = architecture_table(sweep).iloc[0]
+    assert (row["trainings"], row["n_patients"]) == (2, 4)
+    dice = {case.patient: case.dice_liver for trial in (first, repeated) for case in trial.cases}
+    assert row["dice_liver_mean"] == pytest.approx(sum(dice.values()) / 4)
 
 
 def test_one_factor_tables_are_on_screen_with_stages_and_on_request(place: Place) -> None:

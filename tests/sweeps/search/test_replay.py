@@ -10,14 +10,14 @@ import pytest
 
 from results.ledger import Ledger, read_events
 from results.ledger_line import Event
-from results.records import Objective
+from results.records import Objective, Replication
 from sweeps.folder import SweepFolder
 from sweeps.search.driver import Driver
 from sweeps.search.plan import Proposal, SearchPlan, Stage
 from sweeps.search.proposer import Proposer
 from sweeps.search.reconcile import reconcile
 from sweeps.search.replay import replay
-from sweeps.search.standing import Standing
+from sweeps.search.standing import ONCE, Standing
 from sweeps.spec.space import Dimension, Space
 from tests.sweeps.fakes import Recorder, execute
 from tests.sweeps.search.test_driver import RATE, dimension, plan
@@ -34,8 +34,8 @@ MAXIMIZE = (Objective("val_dice", "maximize"),)
 
 
 def curve(proposal: Proposal, epoch: int) -> float:
-    """A score that depends on the parameters and on nothing else, without ties."""
-    text = repr((proposal.architecture, sorted(proposal.parameters.items())))
+    """A score that depends on parameters, fold and seed and on nothing else, without ties."""
+    text = repr((proposal.architecture, sorted(proposal.parameters.items()), proposal.fold, proposal.seed))
     return 0.2 + 0.5 * (zlib.crc32(text.encode()) % 9973) / 9973 + 0.02 * epoch
 
 
@@ -50,19 +50,23 @@ def stage(sampler: str, scheduler: str, budget: str, trials: int = 12) -> Stage:
     return Stage("search", chosen.trials, lambda best: Proposer(SPACES.get(sampler, SPACES["mixed"]), chosen))
 
 
-def standing_of(events: list[Event], chosen: Stage) -> Standing:
-    return replay(events, Standing([chosen], MAXIMIZE, EPOCHS), lambda space: chosen)
+def fresh(chosen: Stage, replication: Replication = ONCE) -> Standing:
+    return Standing([chosen], MAXIMIZE, EPOCHS, replication, 2)
 
 
-def start(path: Path, chosen: Stage, slots: int = 1) -> Driver:
+def standing_of(events: list[Event], chosen: Stage, replication: Replication = ONCE) -> Standing:
+    return replay(events, fresh(chosen, replication), lambda space: chosen)
+
+
+def start(path: Path, chosen: Stage, slots: int = 1, replication: Replication = ONCE) -> Driver:
     path.mkdir()
     folder = SweepFolder(path)
-    return Driver(folder, Ledger.create(folder.ledger), Standing([chosen], MAXIMIZE, EPOCHS), slots, Recorder())
+    return Driver(folder, Ledger.create(folder.ledger), fresh(chosen, replication), slots, Recorder())
 
 
-def go_on(path: Path, chosen: Stage, slots: int = 1) -> Driver:
+def go_on(path: Path, chosen: Stage, slots: int = 1, replication: Replication = ONCE) -> Driver:
     folder = SweepFolder(path)
-    standing = standing_of(read_events(folder.ledger), chosen)
+    standing = standing_of(read_events(folder.ledger), chosen, replication)
     findings = reconcile(standing, folder)
     driver = Driver(folder, Ledger.open(folder.ledger), standing, slots, Recorder())
     driver.take_up(findings.adopted)
@@ -127,3 +131,30 @@ def test_r04_the_rebuilt_study_is_the_one_that_was_lost(
         if scheduler == "asha" and sampler == "tpe":
             assert any(rungs), "the scheduler has rungs, or this test shows nothing"
     assert rebuilt.best == driver.standing.best and rebuilt.counts == driver.standing.counts
+
+
+@pytest.mark.parametrize(
+    ("sampler", "scheduler", "budget", "of"),
+    [
+        ("tpe", "asha", "equal", "best"),
+        ("tpe", "asha", "equal_updates", "all"),
+        ("cmaes", "none", "equal", "all"),
+        ("grid", "none", "equal", "best"),
+        ("nsga2", "none", "joint", "all"),
+    ],
+)
+def test_r04_replicates_are_the_same_after_a_cut_anywhere(
+    tmp_path: Path, sampler: str, scheduler: str, budget: str, of: str
+) -> None:
+    chosen, replication = stage(sampler, scheduler, budget, trials=6), Replication(folds=2, seeds=2, of=of)
+    whole = start(tmp_path / "whole", chosen, replication=replication)
+    execute(whole, EPOCHS, curve)
+    expected = results_of(tmp_path / "whole")
+    assert len(expected) > 6, "something was repeated"
+    lines = (tmp_path / "whole" / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    for cut in range(0, len(lines), max(1, len(lines) // 11)):
+        path = tmp_path / f"cut-{cut}"
+        path.mkdir()
+        (path / "ledger.jsonl").write_bytes(b"".join(lines[:cut]))
+        execute(go_on(path, chosen, replication=replication), EPOCHS, curve)
+        assert results_of(path) == expected, f"cut after {cut} events"

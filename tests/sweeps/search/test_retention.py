@@ -46,6 +46,37 @@ def records(ends: Sequence[tuple[str, tuple[float, ...]]], objectives: Sequence[
     return [trial(n, name, values[:width], objectives) for n, (name, values) in zip(numbers, ends, strict=True)]
 
 
+class TestRepetitions:
+    """Trials that repeat a setting on other folds or with other seeds."""
+
+    def test_keep_their_weights_as_long_as_the_first_trial_does(self) -> None:
+        kept = Retention(1, [DICE])
+        assert kept.ended("t0", 0, "unet", "finished", [0.5]) == ()
+        assert kept.repeated("t1", "t0", "finished") == (Release("t1", (STATE,)),)
+        assert kept.repeated("t2", "t0", "finished") == (Release("t2", (STATE,)),)
+        better = kept.ended("t3", 3, "unet", "finished", [0.6])
+        assert better == tuple(Release(uid, BOTH) for uid in ("t0", "t1", "t2"))
+
+    def test_that_end_after_the_first_trial_was_given_up_go_at_once(self) -> None:
+        kept = Retention(1, [DICE])
+        kept.ended("t0", 0, "unet", "finished", [0.5])
+        kept.ended("t1", 1, "unet", "finished", [0.6])
+        assert kept.repeated("t2", "t0", "finished") == (Release("t2", BOTH),)
+
+    def test_may_end_before_it_is_known_how_good_their_setting_is(self) -> None:
+        kept = Retention(1, [DICE])
+        kept.ended("t0", 0, "unet", "finished", [0.6])
+        assert kept.repeated("t2", "t1", "finished") == (Release("t2", (STATE,)),)
+        assert kept.ended("t1", 1, "unet", "finished", [0.5]) == (Release("t1", BOTH), Release("t2", BOTH))
+
+    def test_that_failed_keep_the_state_from_which_they_may_be_tried_again(self) -> None:
+        assert Retention(1, [DICE]).repeated("t1", "t0", "failed") == (Release("t1", (WEIGHTS,)),)
+
+    def test_all_stay_where_all_are_kept(self) -> None:
+        kept = Retention(None, [DICE])
+        assert kept.repeated("t1", "t0", "finished") == () == kept.repeated("t2", "t0", "failed")
+
+
 class TestOneObjective:
     @given(ENDS, st.integers(1, 6))
     def test_keeps_what_ranking_all_trials_anew_would(
