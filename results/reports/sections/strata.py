@@ -91,7 +91,8 @@ def _members(by: str, strata: Strata) -> str:
 
 def _verdicts(figures: Figures, strata: Strata, by: str, scores: Sequence[str]) -> list[str]:
     """Where each architecture does worst, or why that cannot be told."""
-    sentences = []
+    sentences: list[str] = []
+    untold: list[str] = []
     for score in scores:
         what = f"{score.removeprefix('dice_')} Dice"
         found = weaknesses(figures, strata, score)
@@ -103,10 +104,10 @@ def _verdicts(figures: Figures, strata: Strata, by: str, scores: Sequence[str]) 
         elif rest:
             sentences.append(f"No architecture's {what} can be shown to differ between these classes.")
         elif not found:
-            sentences.append(
-                f"By {_BY[by]} there is no verdict on {what}: fewer than two classes have {FEWEST} scored patients "
-                "(underpowered)."
-            )
+            untold.append(what)
+    if untold:
+        text = f"By {_BY[by]} there is no verdict on {listed(untold)}: fewer than two classes have {FEWEST} scored patients "
+        sentences.append(f"{text}(underpowered).")
     return [sentence for sentence in sentences if sentence]
 
 
