@@ -161,7 +161,7 @@ def _standing_among(sweep: Sweep, comparison: Comparison) -> str:
 
 
 def _caution(sweep: Sweep, optimism: Optimism | None) -> str:
-    finished = sum(trial.state == "finished" and not trial.replicate_of for trial in sweep.trials)
+    finished = searched(sweep)
     held = len(sweep.sweep.split.test)
     parts = []
     if finished == 1:
@@ -179,7 +179,11 @@ def _caution(sweep: Sweep, optimism: Optimism | None) -> str:
 
 def selection_sentence(sweep: Sweep, optimism: Optimism | None) -> str:
     """What the best score owes to having been the best, in one or two sentences; several trials have finished."""
-    finished = sum(trial.state == "finished" and not trial.replicate_of for trial in sweep.trials)
     if optimism is None:
-        return f"The best of {finished} is optimistic: it was chosen on the patients that scored it."
+        return f"The best of {searched(sweep)} is optimistic: it was chosen on the patients that scored it."
     return optimism_verdict(optimism, "trials" if optimism.models == len(best_trials(sweep)) else "settings")
+
+
+def searched(sweep: Sweep) -> int:
+    """Finished trials that the best was selected from; repetitions of a setting are not."""
+    return sum(trial.state == "finished" and not trial.replicate_of for trial in sweep.trials)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import stat
+import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +27,7 @@ from results.tables import architecture_table
 from sweeps.cohort import load_cohort
 from sweeps.engine import prepare_config
 from sweeps.spec import load_spec
-from tests.sweeps.cli_runs import Result, liversweep, ray_processes_of
+from tests.sweeps.cli_runs import COMMAND, Result, liversweep, ray_processes_of
 
 pytestmark = pytest.mark.ray
 
@@ -247,6 +252,47 @@ def test_trials_past_their_deadline_fail_as_timeouts_and_the_sweep_ends_with_3(p
     assert [event.payload["kind"] for event in events if event.name == "failed"] == ["timeout", "timeout"]
     assert "timeout" in late.err and "Traceback" not in late.err
     assert ray_processes_of(place.folder) == []
+
+
+def lay_aside(place: Place, folder: Path) -> Path:
+    """A copy of the finished sweep below `folder`, on the same scans: what is opened here stays locked there."""
+    (folder / "scans").symlink_to(place.folder / "scans")
+    return Path(shutil.copytree(place.small, folder / "runs" / "small"))
+
+
+def test_an_opening_of_the_test_patients_survives_a_kill_and_is_one_opening(place: Place, tmp_path: Path) -> None:
+    sweep = lay_aside(place, tmp_path)
+    ledger = sweep / "ledger.jsonl"
+    data = ("--data", "scans")
+    environment = os.environ | {"LIVERSWEEP_CACHE": str(tmp_path / "cache"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with subprocess.Popen(
+        [str(COMMAND), "test", "small", *data], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL
+    ) as first:
+        wait_for(lambda: first.poll() is not None or read_events(ledger)[-1].name == "opened")
+        first.kill()
+        assert first.wait() == -signal.SIGKILL
+    wait_for(lambda: ray_processes_of(tmp_path) == [])
+    done = liversweep("test", "small", *data, "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "going on with opening 1: 0 of 2 trials are scored" in done.err and "prepared 1 test scans" in done.err
+    events = [event for event in read_events(ledger) if event.name in ("opened", "tested")]
+    assert [event.name for event in events] == ["opened", "tested", "tested"]
+    (patient,) = read_events(ledger)[0].payload["split"]["test"]
+    assert {row[1] for event in events[1:] for row in event.payload["cases"]} == {patient}
+    assert all(event.payload["metrics"]["n_patients"] == 1 and event.scores for event in events[1:])
+    document = json.loads(done.out)
+    assert document["opening"] == 1 and len(document["tables"]["held-out"]) == 4
+    assert "opened once" in (sweep / "report" / "report.md").read_text()
+    second = liversweep("test", "small", *data, cwd=tmp_path)
+    assert second.code == 2 and "--again --note WHY" in second.err and "Traceback" not in second.err
+    assert ray_processes_of(tmp_path) == []
+
+
+def wait_for(condition: Callable[[], bool], deadline_s: float = 120.0) -> None:
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_the_plan_trains_nothing_and_states_the_cost(place: Place) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from results.records import Sweep
+from results.reports.history import counted
 from results.reports.section import Material, Section
-from results.reports.summary import selected_on, selection_sentence
+from results.reports.summary import searched, selected_on, selection_sentence
 from results.reports.table import Shown, Table, make_table
 from results.statistics import FEWEST, Optimism, label_mean, opening_scores
 from results.text import printable
@@ -20,7 +21,7 @@ _COLUMNS = ("estimate", "patients", "mean", "ci_low", "ci_high", "difference", "
 def make_selection(material: Material) -> Section | None:
     """Selection bias of a sweep; None where nothing was selected from."""
     sweep, optimism = material.sweep, material.optimism
-    if sum(trial.state == "finished" for trial in sweep.trials) < 2:
+    if searched(sweep) < 2:
         return None
     tests = [] if optimism is None else _tests(sweep, optimism)
     texts = (
@@ -55,8 +56,8 @@ def _tests(sweep: Sweep, optimism: Optimism) -> list[dict[str, Any]]:
 
 def _beside(sweep: Sweep, tests: list[dict[str, Any]]) -> str:
     if tests:
-        found = f"the test patients have told: {tests[0]['mean']:.3f} on {tests[0]['patients']}"
-        return f"{_LEFT}{found}. The test patients stand below beside the estimate."
+        patients = counted(tests[0]["patients"], "patient")
+        return f"{_LEFT}the test patients have told: a mean Dice of {tests[0]['mean']:.3f} on {patients}."
     if sweep.sweep.openings:
         return f"{_LEFT}is not known: the test patients were opened for other trials."
     if sweep.sweep.split.test:
