@@ -17,11 +17,15 @@ from results.reports.table import Table
 PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{}
 \usepackage[margin=22mm]{geometry}
-\usepackage{booktabs,longtable,pdflscape}
+\usepackage{array,booktabs,longtable,pdflscape}
 \usepackage[font=footnotesize,justification=justified,singlelinecheck=false]{caption}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{0.6\baselineskip}
-\setlength{\LTcapwidth}{\linewidth}
+\AtBeginDocument{\setlength{\LTcapwidth}{\textwidth}}
+% Tables stay where the text speaks of them.
+\makeatletter
+\renewenvironment{table}[1][]{\par\medskip\noindent\begin{minipage}{\linewidth}\def\@captype{table}}{\end{minipage}\par\medskip}
+\makeatother
 \emergencystretch=3em
 """
 
@@ -86,7 +90,7 @@ def _parts(document: Document, fragments: dict[str, str]) -> Iterable[str]:
         yield from map(paragraph, section.text)
         yield from (fragments[table.key] for table in section.tables if table.key in fragments)
     if "trials" in fragments:
-        yield f"\\begin{{landscape}}\n{fragments['trials']}\\end{{landscape}}"
+        yield f"\\begin{{landscape}}\\setlength{{\\LTcapwidth}}{{\\linewidth}}\n{fragments['trials']}\\end{{landscape}}"
     yield from _failures(document)
     yield heading("Data and run") + listing(("fact", "value"), document.facts)
     yield heading("Scores") + listing(("score", "definition"), document.definitions)

@@ -19,7 +19,9 @@ PORTRAIT, LANDSCAPE = 118, 176
 LONG = 36
 """A table with more rows may break over pages."""
 GAP = 2
-PACKAGES = ("booktabs", "longtable")
+NARROW = 20
+"""A column of words that is no wider is never broken into lines."""
+PACKAGES = ("array", "booktabs", "longtable")
 _COMPACT = ("\\footnotesize", "\\setlength{\\tabcolsep}{4pt}")
 
 
@@ -37,18 +39,18 @@ def fragment(table: Table, name: str, *, width: int = PORTRAIT) -> str:
     needs = "% Needs \\usepackage{" + ",".join(PACKAGES) + "}; refer to it by \\ref{tab:" + name + "}.\n"
     left_out = [escape(head) for i, head in enumerate(table.heads) if i not in keep]
     missing = f"% Left out for want of room: {', '.join(left_out)}. The CSV file has them.\n" if left_out else ""
-    return needs + missing + _table(table, keep, name, long=len(table.rows) > LONG)
+    return needs + missing + _table(table, keep, name, width)
 
 
-def _table(table: Table, keep: Sequence[int], name: str, *, long: bool) -> str:
+def _table(table: Table, keep: Sequence[int], name: str, width: int) -> str:
     widths = table.widths()
     heads = [_head(table.heads[i], widths[i], table.shown[i].numeric) for i in keep]
     styler = pd.DataFrame(_cells(table, keep), columns=range(len(keep))).style.hide(axis=0)
     styler = styler.format_index(lambda i: heads[int(str(i))], axis=1)
     title, note = escape(table.title), escape(table.note)
     caption = (f"\\textbf{{{title}.}} {note}".strip(), title)
-    columns = "@{}" + "".join("r" if table.shown[i].numeric else "l" for i in keep) + "@{}"
-    if long:
+    columns = _columns(table, keep, width)
+    if len(table.rows) > LONG:
         text = styler.to_latex(
             hrules=True, column_format=columns, caption=caption, label=f"tab:{name}", environment="longtable"
         )
@@ -64,10 +66,24 @@ def _table(table: Table, keep: Sequence[int], name: str, *, long: bool) -> str:
     return text.replace("\\begin{tabular}{@{}", "\n".join((*_COMPACT, "\\begin{tabular}{@{}")), 1)
 
 
+def _columns(table: Table, keep: Sequence[int], width: int) -> str:
+    """How the columns are set. Where even those that are never left out are too wide, long words get lines of their own."""
+    widths = table.widths()
+    total = sum(widths[i] + GAP for i in keep)
+    letters = []
+    for i in keep:
+        breaks = total > width and not table.shown[i].numeric and widths[i] > NARROW
+        share = f"p{{{0.85 * widths[i] / total:.3f}\\linewidth}}"
+        letters.append(
+            f">{{\\raggedright\\arraybackslash}}{share}" if breaks else "r" if table.shown[i].numeric else "l"
+        )
+    return "@{}" + "".join(letters) + "@{}"
+
+
 def _cells(table: Table, keep: Sequence[int]) -> list[list[str]]:
-    """Escaped cells; a row that is set apart gets a line above it."""
+    """Escaped cells; rows that are set apart get a line above them."""
     cells = [[escape(row[i]) for i in keep] for row in table.rows]
-    for number in table.marked:
+    for number in table.marked - {number + 1 for number in table.marked}:
         cells[number][0] = "\\midrule\n" + cells[number][0]
     return cells
 

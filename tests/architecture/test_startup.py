@@ -34,7 +34,9 @@ def loaded(*arguments: str) -> set[str]:
     return set(done.stdout.split("LOADED", 1)[1].split())
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("data", "--help"), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("run", "--help"), ("data", "--help"), ("compare", "--help"), ("--version",)]
+)
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
     found = loaded(*arguments).intersection(HEAVY) - {"pydantic_core"}
     assert found == set()

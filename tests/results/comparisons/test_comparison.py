@@ -265,6 +265,7 @@ def test_the_latex_compiles(tested: SweepComparison, tmp_path: Path) -> None:
         folder.mkdir()
         done = compile_text(render(document, ["latex"])["comparison.tex"], folder)
         assert done.returncode == 0, done.stdout[-2000:]
+        assert number > 1 or "Overfull" not in done.stdout, "a table is wider than the page"
     shutil.rmtree(tmp_path)
 
 

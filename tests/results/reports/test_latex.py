@@ -146,7 +146,9 @@ def test_the_report_compiles(tmp_path: Path, name: str) -> None:
 def test_each_table_can_be_put_into_a_paper(tmp_path: Path) -> None:
     files = {name: text for name, text in files_of("realistic").items() if name != "report.tex"}
     inputs = "\n".join(f"\\input{{{name.removesuffix('.tex')}}}" for name in files)
-    paper = "\\documentclass{article}\\usepackage{booktabs,longtable}\\begin{document}" + inputs + "\\end{document}"
+    paper = (
+        "\\documentclass{article}\\usepackage{array,booktabs,longtable}\\begin{document}" + inputs + "\\end{document}"
+    )
     (tmp_path / "more").mkdir()
     done = compile_text(paper, tmp_path, **files)
     assert done.returncode == 0, done.stdout[-2000:]
