@@ -25,10 +25,10 @@ def architecture_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFram
 
     Columns: `architecture`; `trainings`, on so many folds and seeds its best setting was trained; of that setting
     `parameters_m` (millions), `gflops` (one slice, forward), `s_per_epoch`, the objectives, `dice_L_mean` for each label,
-    `dice_L_sd` (between patients), the study's slice Dice, those of `full_columns`, `n_patients`, `n_tumour_patients` (of
-    several trainings the means; a patient's Dice is averaged over them first); over all its trials of the search `trials`,
-    `finished`, `pruned`, `failed`, `failures` (such as `oom 2, nan 1`), `updates` (spent); and `best_trial`. Architectures
-    without a ranked trial come last, with NaN.
+    `dice_L_sd` (between patients), the study's slice Dice, those of `full_columns` (failures of several trainings are added),
+    `n_patients`, `n_tumour_patients` (of several trainings the means; a patient's Dice is averaged over them first); over all
+    its trials of the search `trials`, `finished`, `pruned`, `failed`, `failures` (such as `oom 2, nan 1`), `updates` (spent);
+    and `best_trial`. Architectures without a ranked trial come last, with NaN.
 
     Args:
         sweep: the sweep.
@@ -73,11 +73,17 @@ def _row(sweep: Sweep, name: str, best: Setting | None, trials: Sequence[TrialRe
 
 def _of_best(sweep: Sweep, best: Setting) -> dict[str, Any]:
     first = best.first
-    row: dict[str, Any] = {name: best.mean(name) for name in score_columns(sweep)}
+    row: dict[str, Any] = {name: _of_setting(best, name) for name in score_columns(sweep)}
     row |= {"trainings": len(best.trials), "parameters_m": first.cost.parameters / 1e6, "gflops": first.cost.gflops}
     row["s_per_epoch"] = best.mean("s_per_epoch")
     row |= {name: _count(first.metric(name)) for name in ("n_patients", "n_tumour_patients")}
     return row | (_over_patients(sweep, best) if len(best.trials) > 1 else {})
+
+
+def _of_setting(best: Setting, name: str) -> float:
+    if name.endswith("_failures"):
+        return sum(trial.metric(name) for trial in best.trials)
+    return best.mean(name)
 
 
 def _over_patients(sweep: Sweep, best: Setting) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from results.metrics import LABEL_TITLES, metric
-from results.ranking import best_by_architecture
+from results.ranking import best_by_architecture, settings
 from results.records import Sweep, TrialRecord
 from results.statistics.metrics import (
     CASE_METRICS,
@@ -18,18 +18,15 @@ from results.statistics.metrics import (
     lesion_summary,
     metric_summary,
 )
-from results.statistics.replicates import replicates
 
 _FIGURES = tuple(MetricSummary.__slots__)
 
 
 def selected_trials(sweep: Sweep) -> dict[str, tuple[TrialRecord, ...]]:
     """The trials of the selected setting of each architecture, best architecture first; those without cases are left out."""
-    groups = {trial.uid: group.trials for group in replicates(sweep.trials) for trial in group.trials}
+    groups = settings(sweep.trials)
     chosen = best_by_architecture(sweep.trials, sweep.sweep.objectives)
-    return {
-        name: groups.get(trial.uid, (trial,)) for name, trial in chosen.items() if trial is not None and trial.cases
-    }
+    return {name: groups[trial.uid].trials for name, trial in chosen.items() if trial is not None and trial.cases}
 
 
 def metric_table(selected: Mapping[str, Sequence[TrialRecord]], label: str) -> pd.DataFrame:

@@ -148,9 +148,11 @@ class Machine:
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Put this in the place of Ray, scans and signal handlers; and the disk need not be waited for."""
+    """Put this in the place of Ray, scans and signal handlers: neither the disk nor Keras need be waited for."""
     machine = Machine()
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    # With Keras in this process from other tests, tidying up after a trial that did not use it takes a second.
+    monkeypatch.setattr("sweeps.executor.session._release", lambda: None)
     for module in (sweeps.run, sweeps.resume, sweeps.fork):
         monkeypatch.setattr(module, "checked_cohort", no_scans)
         monkeypatch.setattr(module, "interruptible", contextlib.nullcontext)
