@@ -104,6 +104,7 @@ _COLUMNS = {
         *(Column(f"spread_{label}", f"spread {label}", 3) for label in ("liver", "tumour")),
         *(Column(f"{end}_dice_{label}", "Dice", 3) for end in ("best", "worst") for label in ("liver", "tumour")),
         Column("tumour_ml", "tumour", 1, "mL"),
+        Column("thickness_mm", "slices apart", 1, "mm"),
         *(Column(f"share_{name}", f"share of {name}", 2) for name in ("trials", "updates")),
         Column("share_seconds", "share of time", 2),
         Column("failed_seconds", "share lost to failures", 2),

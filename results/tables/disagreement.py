@@ -66,7 +66,8 @@ def disagreement_table(sweep: Sweep) -> pd.DataFrame:
 
     Columns: `case`, `spread` (the larger one of the labels' spreads), for each label `spread_…` (highest minus lowest Dice
     of the architectures), `best_…`, `best_dice_…`, `worst_…`, `worst_dice_…` (which architecture, and its Dice; the
-    better placed one of equals), then `tumour_ml` and `slices` of the scan; missing where not known. Tumour counts only in
+    better placed one of equals), then `tumour_ml`, `thickness_mm` (between slices) and `slices` of the scan; missing where not
+    known. Tumour counts only in
     cases with tumour. Ties go to the case that comes first by name.
     """
     facts = _facts(sweep)
@@ -77,7 +78,7 @@ def disagreement_table(sweep: Sweep) -> pd.DataFrame:
     ]
     rows.sort(key=lambda row: (-row["spread"] if row["spread"] == row["spread"] else math.inf, row["case"]))
     names = [f"{part}_{label}" for label in LABELS for part in ("spread", "best", "best_dice", "worst", "worst_dice")]
-    frame = pd.DataFrame(rows, columns=["case", "spread", *names, "tumour_ml", "slices"])
+    frame = pd.DataFrame(rows, columns=["case", "spread", *names, "tumour_ml", "thickness_mm", "slices"])
     return frame.astype({"slices": "Int64"})
 
 
@@ -97,13 +98,18 @@ def _spreads(dice: Mapping[str, Dice]) -> dict[str, Any]:
 
 
 def _facts(sweep: Sweep) -> dict[str, dict[str, Any]]:
-    """Tumour volume and slices by case, as far as trials were scored in full."""
+    """Tumour volume, distance of slices and their number by case: from the sweep, else from trials scored in full."""
     facts: dict[str, dict[str, Any]] = {}
     for trial in (trial for trials in selected_trials(sweep).values() for trial in trials):
         for case, more in zip(trial.cases, trial.case_scores, strict=True):
             volume = more.get("voxel_ml", math.nan) * more.get("reference_voxels_tumour", math.nan)
             slices = more.get("slices", math.nan)
             facts.setdefault(case.case, {"tumour_ml": volume, "slices": None if math.isnan(slices) else int(slices)})
+    for name, known in sweep.sweep.case_facts.items():
+        fact = facts.setdefault(name, {})
+        fact["thickness_mm"] = known.spacing_mm[2]
+        fact["slices"] = known.slices or fact.get("slices")
+        fact["tumour_ml"] = fact.get("tumour_ml", math.nan) if math.isnan(known.tumour_ml) else known.tumour_ml
     return facts
 
 

@@ -22,9 +22,11 @@ DICE: dict[str, dict[str, tuple[float, float]]] = {
 }
 
 
-def swept(dice: dict[str, dict[str, tuple[float, float]]], *, tumour_free: str = "d", scored: bool = True) -> Sweep:
+def swept(
+    dice: dict[str, dict[str, tuple[float, float]]], *, tumour_free: str = "d", scored: bool = True, **changes: Any
+) -> Sweep:
     rng, ledger = np.random.default_rng(0), FakeLedger()
-    ledger.add("sweep", **sweep_payload(len(dice), architectures=list(dice)))
+    ledger.add("sweep", **sweep_payload(len(dice), architectures=list(dice), **changes))
     for number, (name, cases) in enumerate(dice.items()):
         ledger.add("suggested", **suggested_payload(number, name, rng))
         payload: dict[str, Any] = finished_payload(uid_of(number), name, rng, cases=2, epochs=3)
@@ -65,6 +67,17 @@ def test_tumour_counts_only_where_there_is_tumour() -> None:
 def test_without_full_scores_volume_and_slices_are_not_known() -> None:
     frame = disagreement_table(swept(DICE, scored=False))
     assert frame["tumour_ml"].isna().all() and frame["slices"].isna().all()
+
+
+def test_what_the_sweep_knows_of_a_case_comes_first() -> None:
+    known = {
+        "a": {"slices": 31, "spacing_mm": [0.7, 0.8, 2.5], "tumour_ml": 11.0},
+        "b": {"spacing_mm": [1.0, 1.0, 5.0]},
+    }
+    frame = disagreement_table(swept(DICE, case_facts=known)).set_index("case")
+    assert frame.loc["a", ["tumour_ml", "thickness_mm", "slices"]].tolist() == [11.0, 2.5, 31]
+    assert frame.loc["b", ["tumour_ml", "thickness_mm", "slices"]].tolist() == [pytest.approx(10.0), 5.0, 30]
+    assert math.isnan(frame.loc["c", "thickness_mm"])
 
 
 def test_chosen_are_the_disputed_the_worst_and_the_best() -> None:

@@ -73,6 +73,7 @@ def _table(sweep: Sweep, chosen: tuple[ChosenCase, ...]) -> Table:
             for end in ("best", "worst")
         ),
         Shown(("tumour_ml",), priority=3),
+        *([Shown(("thickness_mm",), priority=4)] if frame["thickness_mm"].notna().any() else []),
         Shown(("slices",), priority=4),
         Shown(("shown",), "shown because", numeric=False, priority=5),
     ]
