@@ -101,10 +101,17 @@ class CaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """An older sweep from whose results this one was warm-started, and how many of its trials were taken over."""
+    """An older sweep from whose results this one was warm-started.
+
+    Attributes:
+        name: of the sweep.
+        trials: how many of its trials were taken over.
+        opened: how many of this sweep's test patients had been opened there, or in a sweep that it began from.
+    """
 
     name: str
     trials: int
+    opened: int = 0
 
 
 @dataclass(frozen=True, slots=True)

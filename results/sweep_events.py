@@ -47,7 +47,7 @@ def _on_sweep(folding: Folding, event: Event) -> None:
         code=members(facts.get("code")),
         cases=members(facts.get("cases")),
         patients=members(facts.get("patients")),
-        parents=tuple(Parent(word(item["name"]), whole(item["trials"])) for item in facts.get("parents") or ()),
+        parents=tuple(map(_parent, facts.get("parents") or ())),
         replication=_replication(event),
         case_facts={uid: _case_facts(event, found) for uid, found in (facts.get("case_facts") or {}).items()},
         runs=1,
@@ -67,6 +67,10 @@ def _split(facts: Mapping[str, Any]) -> SplitRecord:
     train, validation, test = (words(facts.get(part)) for part in ("train", "validation", "test"))
     folds = (FoldRecord(words(item["train"]), words(item["validation"])) for item in facts.get("folds") or ())
     return SplitRecord(str(facts.get("fingerprint", "")), train, validation, test, tuple(folds))
+
+
+def _parent(facts: Mapping[str, Any]) -> Parent:
+    return Parent(word(facts["name"]), whole(facts["trials"]), whole(facts.get("opened") or 0))
 
 
 def _replication(event: Event) -> Replication:

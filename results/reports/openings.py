@@ -13,14 +13,28 @@ from results.text import printable
 MOST_NAMES = 8
 
 
+def inherited_sentence(sweep: Sweep) -> str:
+    """That a sweep from which this one began had opened test patients of this one; empty when none had."""
+    parents = [parent for parent in sweep.sweep.parents if parent.opened]
+    if not parents:
+        return ""
+    seen = ", ".join(f"{parent.name} ({counted(parent.opened, 'patient')})" for parent in parents)
+    return (
+        f"Before this sweep began, test patients of it had been opened in {printable(seen)}, from which it was started: what "
+        "they showed there may have had a say in it."
+    )
+
+
 def locked_sentence(sweep: Sweep) -> str:
-    """That nothing is known of the test patients, and how to open them; that there are none."""
+    """That nothing is known of the test patients in this sweep, and how to open them; that there are none."""
     held = len(sweep.sweep.split.test)
     if not held:
         return "No patients were held back for a test: something was decided on every patient that is scored here."
     subject = "The test patient is" if held == 1 else f"The {held} test patients are"
-    text = f"{subject} locked: nothing of them was prepared, trained on or scored. "
-    return f"{text}Once the search is over, open them with: liversweep test {_name(sweep)}"
+    text = (
+        f"{subject} locked: nothing of them was prepared, trained on or scored. {inherited_sentence(sweep)} ".rstrip()
+    )
+    return f"{text} Once the search is over, open them with: liversweep test {_name(sweep)}"
 
 
 def opened_sentence(sweep: Sweep) -> str:
@@ -32,7 +46,7 @@ def opened_sentence(sweep: Sweep) -> str:
         text = f"{subject} opened once, on {_day(openings[0])}."
     else:
         text = f"{subject} opened {len(openings)} times, first on {_day(openings[0])}, last on {_day(openings[-1])}."
-    return " ".join(part for part in (text, _went_on(openings)) if part)
+    return " ".join(part for part in (text, _went_on(openings), inherited_sentence(sweep)) if part)
 
 
 def opening_paragraphs(sweep: Sweep, found: Sequence[OpeningScores]) -> tuple[str, ...]:

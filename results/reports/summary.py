@@ -11,7 +11,7 @@ from results.ranking import best_by_architecture, best_trials, rank_trials
 from results.records import State, Sweep, TrialRecord
 from results.reports.fair_fight import unfair_sentence
 from results.reports.history import counted, history_sentence
-from results.reports.openings import opened_sentence
+from results.reports.openings import inherited_sentence, opened_sentence
 from results.statistics import (
     Comparison,
     Optimism,
@@ -177,7 +177,8 @@ def _caution(sweep: Sweep, optimism: Optimism | None) -> str:
         parts.append(opened_sentence(sweep))
     elif finished and held:
         parts.append(f"{held} test patient{'s are' if held > 1 else ' is'} held back and played no part.")
-    return " ".join(parts)
+        parts.append(inherited_sentence(sweep))
+    return " ".join(part for part in parts if part)
 
 
 def selection_sentence(sweep: Sweep, optimism: Optimism | None) -> str:

@@ -76,10 +76,10 @@ def test_an_extension_says_what_was_asked_for() -> None:
 
 
 def test_a_fork_knows_its_parents_and_their_trials_but_counts_only_its_own() -> None:
-    parents = [{"name": "older", "trials": 1}, {"name": "oldest", "trials": 1}]
+    parents = [{"name": "older", "trials": 1}, {"name": "oldest", "trials": 1, "opened": 3}]
     steps = (("sweep", SWEEP[1] | {"parents": parents}), INHERITED, inherited(source="oldest"), suggested())
     sweep = fold(events(*steps))
-    assert sweep.sweep.parents == (Parent("older", 1), Parent("oldest", 1))
+    assert sweep.sweep.parents == (Parent("older", 1), Parent("oldest", 1, opened=3))
     assert len(sweep.trials) == 1
     first, second = sweep.sweep.inherited
     assert isinstance(first, InheritedTrial)

@@ -170,6 +170,16 @@ def test_where_nothing_can_be_estimated_the_section_says_no_number() -> None:
     assert "selection" not in [part.key for part in build_document(one).sections]
 
 
+def test_a_sweep_that_began_from_one_that_had_opened_them_says_so_for_good() -> None:
+    parents = [{"name": "<b>old</b>", "trials": 3, "opened": 2}, {"name": "other", "trials": 1}]
+    locked = folded(realistic(6, cases=3, epochs=2, sweep={"parents": parents}))
+    said = "test patients of it had been opened in <b>old</b> (2 patients), from which it was started"
+    assert said in words(locked)
+    assert said in " ".join(build_document(locked).summary)
+    none = folded(realistic(6, cases=3, epochs=2, sweep={"parents": [{"name": "other", "trials": 1}]}))
+    assert "had been opened" not in words(none)
+
+
 def test_what_users_write_into_a_note_stays_text() -> None:
     ledger = realistic(6, cases=3, epochs=2)
     chosen = selected(ledger)
