@@ -71,6 +71,7 @@ _COLUMNS = {
         Column("best_trial", "best trial"),
         Column("replicate_of", "repeats"),
         Column("trainings", "trainings", 0),
+        Column("mean_objective", "mean", 3),
         Column("peak_memory_mb", "peak memory", 0, "MB"),
         Column("inference_ms_per_slice", "inference", 1, "ms/slice"),
         *(Column(name, name, 3) for name in ("mean", "sd", "median", "q1", "q3", "ci_low", "ci_high", "difference")),

@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 
 from results.metrics import metric
-from results.ranking import best_by_architecture, best_trials, rank_trials
+from results.ranking import Setting, best_by_architecture, best_trials, rank_trials, settings
 from results.records import State, Sweep, TrialRecord
 from results.reports.fair_fight import unfair_sentence
 from results.reports.history import counted, history_sentence
@@ -112,25 +112,37 @@ _CLOSED = {
 
 def _winner(sweep: Sweep, comparison: Comparison) -> str:
     found = best_by_architecture(sweep.trials, sweep.sweep.objectives)
-    ranked = [best for best in found.values() if best is not None]
+    by_uid = settings(sweep.trials)
+    ranked = [by_uid[best.uid] for best in found.values() if best is not None]
     if not ranked:
         return "No trial finished with a score, so nothing can be ranked."
-    first = ranked[0]
-    words = [f"{printable(first.architecture)} is best on these validation patients: {_score(sweep, first)}."]
+    name = printable(ranked[0].first.architecture)
+    words = [f"{name} is best on these validation patients: {_score(sweep, ranked[0], comparison)}."]
     if len(sweep.sweep.objectives) > 1:
         words.append(_front(sweep))
     elif len(ranked) > 1:
-        words.append(_margin(sweep, first, ranked[1], comparison))
+        words.append(_margin(sweep, ranked[0], ranked[1], comparison))
     else:
         words.append("No other architecture has a finished trial to compare it with.")
     return " ".join(words)
 
 
-def _score(sweep: Sweep, trial: TrialRecord) -> str:
-    objective = sweep.sweep.objective.metric
-    parts = [f"{label} {trial.metric(f'dice_{label}_mean'):.3f}" for label in _known(sweep, trial)]
-    text = f"its trial {trial.uid} reached a {metric(objective).title} of {trial.metric(objective):.3f}"
+def _score(sweep: Sweep, best: Setting, comparison: Comparison) -> str:
+    name, times = metric(sweep.sweep.objective.metric).title, len(best.trials)
+    value, trial = best.mean(sweep.sweep.objective.metric), best.first
+    parts = [f"{label} {_dice(best, label, comparison):.3f}" for label in _known(sweep, trial)]
+    text = f"its trial {trial.uid} reached a {name} of {value:.3f}"
+    if times > 1:
+        text = f"its setting of trial {trial.uid}, trained {times} times, reached a mean {name} of {value:.3f}"
     return text + (f" (Dice {', '.join(parts)})" if parts else "")
+
+
+def _dice(best: Setting, label: str, comparison: Comparison) -> float:
+    """Mean over patients; of a setting that was trained several times each patient is averaged over these first."""
+    found = comparison.summaries.get((best.first.architecture, label))
+    if len(best.trials) == 1 or found is None:
+        return best.first.metric(f"dice_{label}_mean")
+    return found.mean
 
 
 def _known(sweep: Sweep, trial: TrialRecord) -> list[str]:
@@ -145,10 +157,11 @@ def _front(sweep: Sweep) -> str:
     return f"There are several objectives ({names}): {share} on the Pareto front, beaten by none in every respect."
 
 
-def _margin(sweep: Sweep, first: TrialRecord, second: TrialRecord, comparison: Comparison) -> str:
-    objective = sweep.sweep.objective
-    lead = abs(first.metric(objective.metric) - second.metric(objective.metric))
-    text = f"That is {lead:.3f} better than the best trial of the next architecture, {printable(second.architecture)}."
+def _margin(sweep: Sweep, best: Setting, next_best: Setting, comparison: Comparison) -> str:
+    objective, first, second = sweep.sweep.objective, best.first, next_best.first
+    lead = objective.gain(best.mean(objective.metric)) - objective.gain(next_best.mean(objective.metric))
+    noun = "trial" if len(best.trials) == 1 else "setting"
+    text = f"That is {lead:.3f} better than the best {noun} of the next architecture, {printable(second.architecture)}."
     models = comparison.scores.models
     if first.architecture not in models or second.architecture not in models:
         return f"{text} Without scores of single patients there is no telling whether the difference would hold."
