@@ -3,9 +3,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEX := texlive-latex-base texlive-latex-recommended
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install demo test browser check latex bench lock clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -25,12 +26,24 @@ demo: install ## phantom scans -> quick sweep over five architectures -> ranked 
 test: install ## all tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
+browser: ## a Chromium for the tests of the page: Debian's, where there is none and we may install it
+	@for name in chromium chromium-browser google-chrome-stable google-chrome; do \
+	  if command -v $$name >/dev/null; then exit 0; fi; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	  && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; then exit 0; fi; \
+	echo "no chromium could be installed: the tests of the page in a browser will be skipped" >&2
+
 check: install ## lint, types, import contracts, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+latex: ## pdfLaTeX, with which the tests compile the LaTeX report: installed on Debian by root, else only looked for
+	@command -v pdflatex >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEX) >/dev/null; } || \
+	  echo "no pdflatex, and it cannot be installed from here: the tests will not compile the LaTeX report" >&2
 
 bench: install ## measure speed and memory; writes tests/benchmarks/out/
 	$(BIN)/python -m tests.benchmarks

@@ -71,14 +71,20 @@ _COLUMNS = {
         Column("best_trial", "best trial"),
         Column("replicate_of", "repeats"),
         Column("trainings", "trainings", 0),
+        Column("mean_objective", "mean", 3),
         Column("peak_memory_mb", "peak memory", 0, "MB"),
         Column("inference_ms_per_slice", "inference", 1, "ms/slice"),
         *(Column(name, name, 3) for name in ("mean", "sd", "median", "q1", "q3", "ci_low", "ci_high", "difference")),
+        *(Column(name, name, 2) for name in ("share", "chance")),
         Column("seed_sd", "SD between seeds", 3),
         Column("seed_margin", "margin of seeds", 3),
         Column("rank_biserial", "rank-biserial", 2),
         Column("p_raw", "p"),
         Column("p_holm", "p (Holm)"),
+        *(Column(f"{part}_mean", part, 3) for part in ("validation", "test")),
+        *(Column(f"{part}_sd", f"SD {part}", 3) for part in ("validation", "test")),
+        *(Column(name, name, 3) for name in ("test_ci_low", "test_ci_high", "drop")),
+        Column("ended_after", "trials ended since"),
         Column("rank_low", "lowest rank", 0),
         Column("rank_high", "highest rank", 0),
         Column("chance_1", "P(rank 1)", 2),
@@ -90,7 +96,33 @@ _COLUMNS = {
         Column("burden_rmse", "tumour burden RMSE", 3),
         Column("needed_patients", "patients needed", 0),
         Column("needed_seeds", "more seeds needed", 0),
-        *(Column(name, name.replace("_", " "), 3) for name in ("dice_liver", "dice_tumour")),
+        *(
+            Column(f"{name}_{label}{part}", f"{name} {label}", 3)
+            for name, part in (("test", "_mean"), ("test", "_sd"), ("slice", ""), ("slice_sd", ""))
+            for label in ("liver", "tumour")
+        ),
+        *(Column(name, name.replace("_", " "), 3) for name in ("dice_liver", "dice_tumour", "spread")),
+        *(Column(f"spread_{label}", f"spread {label}", 3) for label in ("liver", "tumour")),
+        *(Column(f"{end}_dice_{label}", "Dice", 3) for end in ("best", "worst") for label in ("liver", "tumour")),
+        Column("tumour_ml", "tumour", 1, "mL"),
+        Column("thickness_mm", "slices apart", 1, "mm"),
+        *(Column(f"share_{name}", f"share of {name}", 2) for name in ("trials", "updates")),
+        Column("share_seconds", "share of time", 2),
+        Column("failed_seconds", "share lost to failures", 2),
+        *(
+            Column(name, name.replace("_", " "), 3)
+            for name in ("best", "gap", "gap_then", "winner_then", "expected_best")
+        ),
+        Column("best_came", "best came", 0),
+        Column("improving", "still improving"),
+        Column("missed", "tumour not found", 0),
+        Column("lesions", "lesions", 0),
+        Column("lesion_recall", "lesion recall", 2),
+        Column("specificity", "specificity", 2),
+        Column("false_ml", "false tumour", 1, "mL"),
+        Column("false_lesions", "false tumours", 1),
+        *(Column(f"dice_tumour_ci_{end}", f"tumour Dice, {end} end", 3) for end in ("low", "high")),
+        Column("of_winner", "of the winner's", 2),
     )
 }
 

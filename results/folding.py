@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from results.errors import LedgerError
 from results.ledger_line import Event
-from results.records import Extension, InheritedTrial, State, TrialRecord
+from results.records import CaseScore, Extension, InheritedTrial, Opening, State, TrialRecord
 
 MOST = 2**53
 """No count in a ledger is larger: every number up to here is exact, also where it becomes a float."""
@@ -68,6 +69,7 @@ class Folding:
         sweep: what is known of the sweep, by the names of `SweepRecord`; empty before the first event.
         drafts: trials by uid.
         numbers: numbers of those.
+        openings: of the test patients.
     """
 
     def __init__(self) -> None:
@@ -76,6 +78,7 @@ class Folding:
         self.numbers: set[int] = set()
         self.extended: list[Extension] = []
         self.inherited: dict[tuple[str, str], InheritedTrial] = {}
+        self.openings: list[Opening] = []
 
     def draft(self, event: Event) -> Draft:
         """The trial that the event is about; raises `LedgerError` when it was never suggested."""
@@ -84,6 +87,24 @@ class Folding:
         if found is None:
             raise refuse(event, "the event is about a trial that was never suggested", got=uid)
         return found
+
+    def trial_ended(self) -> None:
+        """A trial has come to an end, which every opening of the test patients so far precedes."""
+        self.openings = [replace(opening, ended_after=opening.ended_after + 1) for opening in self.openings]
+
+
+def case_score(row: Sequence[Any]) -> CaseScore:
+    """A row of a payload's `cases`."""
+    case, patient, liver, tumour, has_tumour = row
+    if type(case) is not str or type(patient) is not str:
+        raise TypeError("the name of a case or patient is not text")
+    return CaseScore(
+        case,
+        patient,
+        liver if type(liver) is float else number(liver),
+        tumour if type(tumour) is float else number(tumour),
+        bool(has_tumour),
+    )
 
 
 def refuse(event: Event, what: str, *, got: object = None, allowed: object = None) -> LedgerError:

@@ -39,7 +39,7 @@ def read_events(path: Path) -> list[Event]:
     Raises:
         LedgerError: the file is missing, or a line is damaged, out of sequence or not an event (names the line).
     """
-    return _parse(_contents(path), str(path))[0]
+    return parse_lines(_contents(path), str(path))[0]
 
 
 class Ledger:
@@ -80,7 +80,7 @@ class Ledger:
             LedgerError: as `read_events`; the file is then left untouched.
         """
         data = _contents(path)
-        events, size = _parse(data, str(path))
+        events, size = parse_lines(data, str(path))
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
         if size < len(data):
             os.ftruncate(descriptor, size)
@@ -165,16 +165,26 @@ def _contents(path: Path) -> bytes:
         raise LedgerError("the ledger cannot be read", where=str(path), got=error.strerror, next_step=step) from error
 
 
-def _parse(data: bytes, where: str) -> tuple[list[Event], int]:
-    """Events of the complete lines, and the number of bytes that these take."""
+def parse_lines(data: bytes, where: str, before: int = 0) -> tuple[list[Event], int]:
+    """Events of the complete lines, and the number of bytes that these take.
+
+    Args:
+        data: a ledger, or the rest of one from the beginning of a line.
+        where: what error messages call it.
+        before: how many lines come before `data`.
+
+    Raises:
+        LedgerError: as `read_events`.
+    """
     lines = data.split(b"\n")
     tail = lines.pop()
     if is_overlong(tail):
-        raise LedgerError("the line is damaged: no line end", line=len(lines) + 1, where=where, next_step=REPAIR)
+        number = before + len(lines) + 1
+        raise LedgerError("the line is damaged: no line end", line=number, where=where, next_step=REPAIR)
     with paused_collector():
-        events = _parse_together(lines, where)
+        events = _parse_together(lines, where, before)
         if events is None:
-            events = [decode(line, number, where) for number, line in enumerate(lines, 1)]
+            events = [decode(line, number, where) for number, line in enumerate(lines, before + 1)]
     if _HALF_CHARACTER.search(data):
         _check_text(events, where)
     return events, len(data) - len(tail)
@@ -190,7 +200,7 @@ def _check_text(events: list[Event], where: str) -> None:
             raise LedgerError(what, line=event.seq, where=where, next_step=REPAIR) from None
 
 
-def _parse_together(lines: list[bytes], where: str) -> list[Event] | None:
+def _parse_together(lines: list[bytes], where: str, before: int) -> list[Event] | None:
     """All events by one call of the JSON parser, which is faster; None when any line needs a closer look."""
     parts = [split_line(line) for line in lines]
     whole = [part for part in parts if part is not None]
@@ -202,4 +212,4 @@ def _parse_together(lines: list[bytes], where: str) -> list[Event] | None:
         return None
     if len(records) != len(lines):
         return None
-    return [event_of(record, whole[i], i + 1, where) for i, record in enumerate(records)]
+    return [event_of(record, whole[i], before + i + 1, where) for i, record in enumerate(records)]

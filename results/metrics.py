@@ -38,6 +38,7 @@ _PLAIN = {
     metric.name: metric
     for metric in (
         Metric("val_dice", "validation Dice", "Mean of the mean Dice of the labels, over the validation patients."),
+        Metric("test_dice", "test Dice", "Mean of the mean Dice of the labels, over the test patients."),
         Metric("tumour_burden_rmse", "tumour burden RMSE", "RMSE of tumour/liver volume.", "minimize"),
         Metric("tumour_free_specificity", "specificity", "Share of tumour-free patients left without tumour voxels."),
         Metric("lesion_recall_iou50", "lesion recall", "Share of all tumours found with IoU > 0.5 (26-connected)."),

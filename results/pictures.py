@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import tokenize
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from results.array_file import Arrays, read_arrays
+
 Bytes = npt.NDArray[np.uint8]
 
-MOST_BYTES = 256 * 1024 * 1024
 SCHEMA_VERSION = 1
-# What zipfile and NumPy raise for the many ways in which a file can be damaged or made up.
-_DAMAGE = (
-    *(OSError, ValueError, KeyError, EOFError, TypeError, OverflowError, MemoryError, RuntimeError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +43,10 @@ def read_pictures(path: Path) -> Pictures | None:
 
     Never unpickles. A report goes without pictures rather than fail, so nothing is raised for a bad file.
     """
-    try:
-        if not path.is_file():
-            return None  # a pipe would be waited for
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
-                return None
-        with np.load(path, allow_pickle=False) as arrays:
-            return _checked({name: arrays[name] for name in arrays.files})
-    except _DAMAGE:
-        return None
+    return read_arrays(path, _checked)
 
 
-def _checked(arrays: dict[str, npt.NDArray[np.generic]]) -> Pictures | None:
+def _checked(arrays: Arrays) -> Pictures | None:
     planes = [arrays[name] for name in ("image", "reference", "prediction")]
     cases, slices = arrays["case"].reshape(-1).tolist(), arrays["slice"].reshape(-1).tolist()
     shape = planes[0].shape

@@ -4,8 +4,8 @@ Only finished trials are ranked. A pruned trial was given less than the others; 
 
 Trials are ranked as settings: a setting that was repeated on other folds or with other seeds is ranked by the mean over all
 of these, and stands where its first trial stands; the repetitions themselves have no rank, for their scores are of other
-patients, or of another throw of the dice. Settings that were repeated more often come first: the mean of many is honest
-where the best of many single scores is lucky.
+patients, or of another throw of the dice. Settings that were trained more than half as often as the most often trained one
+come first: the mean of many is honest where the best of many single scores is lucky, and one failed repetition decides nothing.
 """
 
 from __future__ import annotations
@@ -66,16 +66,17 @@ def settings(trials: Sequence[TrialRecord]) -> dict[str, Setting]:
 def rank_trials(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[RankedTrial]:
     """All trials, best first.
 
-    Order: settings (see above) by number of finished trials, then by front, then by the first objective, then by number;
-    finished trials that are no ranked setting; then pruned (best first), running, queued, stopped and failed trials, each by
-    number. Ties go to the lower number.
+    Order: settings that were trained often enough (see above) before the others, each by front, then by the first
+    objective, then by number; finished trials that are no ranked setting; then pruned (best first), running, queued, stopped
+    and failed trials, each by number. Ties go to the lower number.
     """
     found = settings(trials)
     gains = _gains(trials, found, objectives)
     eligible = [i for i, trial in enumerate(trials) if trial.uid in found and not np.isnan(gains[i]).any()]
     fronts = dict(zip(eligible, pareto_fronts(gains[eligible]), strict=True)) if len(objectives) > 1 else {}
     counts = {i: len(found[trials[i].uid].trials) for i in eligible}
-    eligible.sort(key=lambda i: (-counts[i], fronts.get(i, 1), -gains[i, 0], trials[i].number))
+    half = max(counts.values(), default=0) / 2
+    eligible.sort(key=lambda i: (counts[i] <= half, fronts.get(i, 1), -gains[i, 0], trials[i].number))
     ranked = [RankedTrial(trials[i], rank, int(fronts.get(i, rank))) for rank, i in enumerate(eligible, 1)]
     chosen = set(eligible)
     rest = [i for i in range(len(trials)) if i not in chosen]

@@ -84,11 +84,34 @@ class DataRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What is known of a scan beside its scores. NaN (0 slices) where the ledger does not tell.
+
+    Attributes:
+        slices: along the patient's long axis.
+        spacing_mm: from left to right, from back to front, and between slices.
+        liver_ml, tumour_ml: volume in the reference, the liver with its tumours.
+    """
+
+    slices: int = 0
+    spacing_mm: tuple[float, float, float] = (math.nan, math.nan, math.nan)
+    liver_ml: float = math.nan
+    tumour_ml: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
 class Parent:
-    """An older sweep from whose results this one was warm-started, and how many of its trials were taken over."""
+    """An older sweep from whose results this one was warm-started.
+
+    Attributes:
+        name: of the sweep.
+        trials: how many of its trials were taken over.
+        opened: how many of this sweep's test patients had been opened there, or in a sweep that it began from.
+    """
 
     name: str
     trials: int
+    opened: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +160,33 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """That the locked test patients were opened.
+
+    Attributes:
+        number: from 1. Only the first finds patients that nothing was decided on.
+        time: when.
+        trials: those that were to be scored, selected before.
+        patients: pseudonyms of the test patients.
+        fingerprint: of the split.
+        again: whether they had been opened before.
+        note: why, in the user's words.
+        ended_before: trials that had ended then.
+        ended_after: ends of trials since then: the search went on after the test patients were opened.
+    """
+
+    number: int
+    time: str
+    trials: tuple[str, ...]
+    patients: tuple[str, ...]
+    fingerprint: str = ""
+    again: bool = False
+    note: str = ""
+    ended_before: int = 0
+    ended_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SweepRecord:
     """The sweep as a whole.
 
@@ -155,7 +205,10 @@ class SweepRecord:
         spec: the resolved specification without what belongs to a machine; empty in ledgers of older versions.
         code: 12 hexadecimal digits of the SHA-256 of each source file that decides a trial's numbers.
         cases: 12 hexadecimal digits of the fingerprint of each case.
+        patients: the patient of each case that is not a patient of its own (several scans of one patient).
         replication: how settings are repeated on other folds and with other seeds.
+        openings: of the locked test patients, in order.
+        case_facts: plain facts of each case by pseudonym; empty in ledgers of older versions.
     """
 
     name: str
@@ -181,7 +234,10 @@ class SweepRecord:
     spec: Mapping[str, Any] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     cases: Mapping[str, str] = field(default_factory=dict)
+    patients: Mapping[str, str] = field(default_factory=dict)
     replication: Replication = Replication()
+    openings: tuple[Opening, ...] = ()
+    case_facts: Mapping[str, CaseFacts] = field(default_factory=dict)
 
     @property
     def objective(self) -> Objective:
@@ -190,7 +246,7 @@ class SweepRecord:
 
 
 class CaseScore(NamedTuple):
-    """Dice of one validation case at the trial's best epoch; NaN where Dice is not defined."""
+    """Dice of one case at the trial's best epoch; NaN where Dice is not defined."""
 
     case: str
     patient: str
@@ -226,6 +282,34 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class TestScore:
+    """A trial's best epoch on the test patients.
+
+    Attributes:
+        opening: number of the opening that it was scored in.
+        metrics: scores by name, as those of a trial; `test_dice` in place of `val_dice`.
+        cases: Dice of each test case.
+        seconds: what scoring took.
+        time: when it was scored.
+        scores_json: further scores of the cases as JSON text, parsed by `case_scores`.
+    """
+
+    opening: int
+    metrics: Mapping[str, float]
+    cases: tuple[CaseScore, ...]
+    seconds: float = math.nan
+    time: str = ""
+    scores_json: bytes = b""
+
+    @property
+    def case_scores(self) -> tuple[dict[str, float], ...]:
+        """Further scores of each of `cases` by name, as those of `TrialRecord.case_scores`. Parsed at each call."""
+        from results.deferred import parse_case_scores
+
+        return parse_case_scores(self.scores_json, len(self.cases), f"of opening {self.opening}")
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """One trial.
 
@@ -250,6 +334,7 @@ class TrialRecord:
             or is not known. Empty in ledgers of older versions: see `epoch_values`.
         history_json: the history as JSON text, parsed by `history`.
         scores_json: further scores of the cases as JSON text, parsed by `case_scores`.
+        tests: scores on the test patients, one an opening in which it was scored, in order.
     """
 
     uid: str
@@ -283,6 +368,7 @@ class TrialRecord:
     ended: str = ""
     history_json: bytes = b""
     scores_json: bytes = b""
+    tests: tuple[TestScore, ...] = ()
 
     def metric(self, name: str) -> float:
         """A score or cost (such as `gflops`) by name; NaN when the trial has none."""

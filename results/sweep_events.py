@@ -10,6 +10,7 @@ from results.ledger_line import Event
 from results.records import (
     CLOSINGS,
     STATES,
+    CaseFacts,
     DataRecord,
     Extension,
     FoldRecord,
@@ -45,8 +46,10 @@ def _on_sweep(folding: Folding, event: Event) -> None:
         spec=members(facts.get("spec")),
         code=members(facts.get("code")),
         cases=members(facts.get("cases")),
-        parents=tuple(Parent(word(item["name"]), whole(item["trials"])) for item in facts.get("parents") or ()),
+        patients=members(facts.get("patients")),
+        parents=tuple(map(_parent, facts.get("parents") or ())),
         replication=_replication(event),
+        case_facts={uid: _case_facts(event, found) for uid, found in (facts.get("case_facts") or {}).items()},
         runs=1,
         started=event.time,
     )
@@ -66,6 +69,10 @@ def _split(facts: Mapping[str, Any]) -> SplitRecord:
     return SplitRecord(str(facts.get("fingerprint", "")), train, validation, test, tuple(folds))
 
 
+def _parent(facts: Mapping[str, Any]) -> Parent:
+    return Parent(word(facts["name"]), whole(facts["trials"]), whole(facts.get("opened") or 0))
+
+
 def _replication(event: Event) -> Replication:
     facts = event.payload.get("replication") or {}
     found = Replication(whole(facts.get("folds", 1)), whole(facts.get("seeds", 1)), str(facts.get("of", "best")))
@@ -77,6 +84,14 @@ def _replication(event: Event) -> Replication:
 def _data(facts: Mapping[str, Any]) -> DataRecord:
     cases, slices, tumour_free = (whole(facts.get(name) or 0) for name in ("cases", "slices", "tumour_free"))
     return DataRecord(cases, slices, tumour_free, words(facts.get("skipped")))
+
+
+def _case_facts(event: Event, facts: Mapping[str, Any]) -> CaseFacts:
+    spacing = tuple(number(value) for value in facts.get("spacing_mm") or (None, None, None))
+    if len(spacing) != 3:
+        raise refuse(event, "a case has no three spacings", got=facts.get("spacing_mm"))
+    volumes = (number(facts.get(name)) for name in ("liver_ml", "tumour_ml"))
+    return CaseFacts(whole(facts.get("slices") or 0), spacing, *volumes)
 
 
 def _on_inherited(folding: Folding, event: Event) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +14,13 @@ from results.errors import ResultsError
 from results.fold import fold
 from results.ledger import read_events
 from results.lock import is_locked
+from results.overlays import Prediction, ScanSlices, read_predictions, read_scan
 from results.pictures import Pictures, read_pictures
 from results.ranking import best_trial
 from results.records import Sweep
 
 LEDGER = "ledger.jsonl"
+_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,11 @@ class SweepFolder:
     def report(self) -> Path:
         """The folder of the reports."""
         return self.path / "report"
+
+    @property
+    def overlays(self) -> Path:
+        """The folder of the validation scans as they are looked at slice by slice."""
+        return self.path / "overlays"
 
     def trial(self, uid: str) -> Path:
         """The folder of a trial."""
@@ -77,6 +86,16 @@ class SweepFolder:
     def pictures(self, uid: str) -> Pictures | None:
         """The pictures of a trial, if it left any; raises `ResultsError` for a link that leads out."""
         return read_pictures(self.inside(self.trial(uid) / "pictures.npz"))
+
+    def scan(self, case: str) -> ScanSlices | None:
+        """The slices of a scan, if they were kept; raises `ResultsError` for a link that leads out."""
+        if not _CASE.fullmatch(case):
+            return None  # the name is from the ledger, and is to be part of a path
+        return read_scan(self.inside(self.overlays / f"{case}.npz"), case)
+
+    def predictions(self, uid: str, cases: Collection[str]) -> dict[str, Prediction]:
+        """What a trial predicted in some cases, as far as it was kept; raises `ResultsError` for a link that leads out."""
+        return read_predictions(self.inside(self.trial(uid) / "overlays.npz"), cases)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from results.folding import MOST_EPOCHS, Draft, Folding, count, members, needed, number, numbers, refuse, whole, word
+from results.folding import (
+    MOST_EPOCHS,
+    Draft,
+    Folding,
+    case_score,
+    count,
+    members,
+    needed,
+    number,
+    numbers,
+    refuse,
+    whole,
+    word,
+)
 from results.ledger_line import Event
-from results.records import CaseScore, Checkpoint, Cost, State
+from results.records import Checkpoint, Cost, State
 
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # A stopped trial is not lost: a resume may find that it had ended, unseen, before it could be stopped.
-_ENDED: frozenset[State] = frozenset({"finished", "pruned", "failed"})
+ENDED: frozenset[State] = frozenset({"finished", "pruned", "failed"})
 _FINAL: frozenset[State] = frozenset({"finished", "pruned"})
 # Files that retention deletes, and what is then no longer there.
 _RELEASED = {"weights": "weights", "state": "checkpoint"}
@@ -121,9 +134,11 @@ def _files(event: Event, facts: Mapping[str, Any]) -> Checkpoint:
 
 def _end(folding: Folding, event: Event, state: State) -> dict[str, Any]:
     draft = folding.draft(event)
-    if draft.state in _ENDED:
+    if draft.state in ENDED:
         raise refuse(event, f"a trial that had {draft.state} ended a second time", got=event.payload["uid"])
     draft.state = state
+    if state in ENDED:
+        folding.trial_ended()
     fields = draft.fields
     fields["ended"] = event.time
     facts = event.payload
@@ -147,7 +162,7 @@ def _on_finished(folding: Folding, event: Event) -> None:
         updates=count(event, "updates"),
         stop_reason=str(facts.get("stop_reason") or ""),
         cost=Cost(*[number(cost.get(name)) for name in Cost.__slots__]),
-        cases=tuple([_case(row) for row in facts.get("cases") or ()]),
+        cases=tuple([case_score(row) for row in facts.get("cases") or ()]),
         history_json=event.history,
         scores_json=event.scores,
     )
@@ -161,19 +176,6 @@ def _check_kinds(event: Event) -> None:
     for name, text in (("history", event.history), ("scores", event.scores)):
         if text and not text.startswith(b"{"):
             raise refuse(event, f"`{name}` is no object", got=text[:20].decode("ascii", "replace"))
-
-
-def _case(row: Sequence[Any]) -> CaseScore:
-    case, patient, liver, tumour, has_tumour = row
-    if type(case) is not str or type(patient) is not str:
-        raise TypeError("the name of a case or patient is not text")
-    return CaseScore(
-        case,
-        patient,
-        liver if type(liver) is float else number(liver),
-        tumour if type(tumour) is float else number(tumour),
-        bool(has_tumour),
-    )
 
 
 def _on_failed(folding: Folding, event: Event) -> None:

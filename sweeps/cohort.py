@@ -64,6 +64,22 @@ class Cohort:
             "skipped": [f"{item.rule}: {item.summary}" for item in self.skipped],
         }
 
+    def case_facts(self) -> dict[str, dict[str, Any]]:
+        """Pseudonym to plain facts, by which a report tells where networks fail: nothing that names a patient or a file.
+
+        `slices`; `spacing_mm` from left to right, from back to front and between slices, however the file stores them;
+        `liver_ml` and `tumour_ml` of the reference.
+        """
+        return {
+            case.uid: {
+                "slices": case.slices,
+                "spacing_mm": [round(case.spacing_along(axis), 4) for axis in ("LR", "PA", "IS")],
+                "liver_ml": round(case.liver_ml, 3),
+                "tumour_ml": round(case.tumour_ml, 3),
+            }
+            for case in self.cases
+        }
+
     def case_map(self) -> dict[str, dict[str, str]]:
         """Pseudonym to name and files: for a file that only its owner may read."""
         return {

@@ -70,6 +70,8 @@ def sweep_payload(name: str, spec: Spec, cohort: Cohort, baseline: Mapping[str, 
         "spec": portable(spec.resolved()),
         "code": code_files(),
         "cases": case_digests(cohort),
+        "patients": {case.uid: case.patient for case in cohort.cases if case.patient != case.uid},
+        "case_facts": cohort.case_facts(),
     }
 
 

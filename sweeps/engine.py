@@ -19,6 +19,7 @@ from sweeps.disk import LowWater, full_text
 from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
 from sweeps.interrupt import Interrupts
+from sweeps.overlays import write_scans
 from sweeps.prepare import Packs, Prepared, cache_root, prepare_on_ray
 from sweeps.search.driver import Driver, View
 from sweeps.search.reconcile import Adoption
@@ -104,7 +105,7 @@ def workplace(spec: Spec, cohort: Cohort, reporter: Reporter, interrupts: Interr
         ClusterError: Ray cannot run a single trial.
         DataError, ConfigError: a case cannot be prepared.
     """
-    with local_ray(_local_config(spec, cohort), environment=worker_environment(spec)) as resources:
+    with local_ray(local_config(spec, store_bytes(spec, cohort)), environment=worker_environment(spec)) as resources:
         interrupts.install()
         interrupts.check()
         slots = slots_for(resources, cpus=spec.trial.cpus, gpus=spec.trial.gpus, memory_bytes=spec.trial.memory_bytes)
@@ -144,6 +145,8 @@ def search(
         driver.take_up(adopted)
         watch = Watch(folder.file("trials"), spec.trial.deadline_s, spec.trial.stall_s)
         try:
+            for problem in write_scans(place.prepared, folder):
+                reporter.note(problem)
             with interrupts.softly(lambda: _ask_to_stop(driver, folder)):
                 run_trials(driver, trial_setting(place, folder), slots, watch, interrupts.request)
         except KeyboardInterrupt:
@@ -268,11 +271,11 @@ def _prepare(spec: Spec, cohort: Cohort, reporter: Reporter) -> Prepared:
     return prepared
 
 
-def _local_config(spec: Spec, cohort: Cohort) -> LocalConfig:
-    """Room for the packs and, while they are made, the single cases; Ray's own choice when that would be larger."""
+def local_config(spec: Spec, packs_bytes: int) -> LocalConfig:
+    """Room for packs of so many bytes and, while they are made, the single cases; Ray's own choice when that is larger."""
     import psutil
 
-    needed = max(256 * _MIB, int(2.5 * store_bytes(spec, cohort)))
+    needed = max(256 * _MIB, int(2.5 * packs_bytes))
     store = spec.cluster.object_store_bytes or min(needed, int(0.3 * psutil.virtual_memory().total))
     gpus = None if spec.trial.gpus else 0
     return LocalConfig(cpus=spec.cluster.cpus, gpus=gpus, object_store_bytes=store)

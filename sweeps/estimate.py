@@ -111,6 +111,7 @@ def estimate(
             slots=slots,
             epochs=spec.train.epochs,
             cases=len(cohort.part("validation")),
+            folds=cohort.folds,
             objectives=len(spec.search.objective),
             cache_bytes=cache_bytes,
         ),

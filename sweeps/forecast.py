@@ -33,6 +33,8 @@ _WEIGHTS_EXTRA, _STATE_EXTRA = 80_000, 250_000
 _STATE_EPOCH, _STATE_CASE = 1_600, 1_500
 # Scores, curve, log, the trial's part of the ledger, of the reports and of Tune's own notes, in whole blocks of the disk.
 _RECORDS_SWEEP, _RECORDS_TRIAL, _RECORDS_EPOCH, _RECORDS_CASE = 200_000, 130_000, 1_000, 700
+# Labels of one case to be stepped through, of every trial that is kept; and its scan, once.
+_OVERLAY_CASE, _SCAN_CASE = 20_000, 800_000
 _PICTURE_SHARE = 0.45  # of their plain size, compressed: noise hardly shrinks, labels nearly vanish
 _NATIVE_SHARE = 0.02  # the scan's own labels in the cache, compressed
 
@@ -84,7 +86,8 @@ class DiskForecast:
     Attributes:
         weights_bytes, states_bytes: of the trials that are kept when all have ended.
         running_bytes: of the trials that run, a file being replaced counted twice.
-        records_bytes: scores, curves, pictures, logs, ledger and reports of all trials.
+        records_bytes: scores, curves, pictures, logs, ledger and reports of all trials; scans, and the labels on them of the
+            trials that are kept or run, as they are looked at slice by slice.
         cache_bytes: prepared scans that the cache does not hold yet; they lie elsewhere than the sweep.
     """
 
@@ -122,6 +125,7 @@ def forecast(
     slots: int,
     epochs: int,
     cases: int,
+    folds: int = 1,
     objectives: int = 1,
     cache_bytes: int = 0,
 ) -> DiskForecast:
@@ -132,12 +136,14 @@ def forecast(
         networks: those that take part.
         slots: trials that run at once.
         epochs: of the longest trial.
-        cases: validation cases.
+        cases: validation cases of a fold.
+        folds: of a cross-validation.
         objectives: how many; with several the whole first Pareto front is kept, here as large as it is on average for
             unrelated objectives.
         cache_bytes: see `DiskForecast`.
     """
     trials = sum(network.trials for network in networks)
+    seen = min(cases, _most_overlays())
     trainings = trials + sum(network.replicates for network in networks)
     kept = _kept(keep, networks, trials, objectives)
     states = {network: keep.last * network.state_bytes(epochs, cases) for network in networks}
@@ -145,14 +151,22 @@ def forecast(
     running = max(
         2 * network.weights_bytes + (keep.last + 1) * network.state_bytes(epochs, cases) for network in networks
     )
+    labelled = sum(count + network.kept_replicates for network, count in kept.items()) + min(slots, trainings)
     return DiskForecast(
         weights_bytes=sum((count + network.kept_replicates) * network.weights_bytes for network, count in kept.items()),
         states_bytes=sum(count * states[network] for network, count in kept.items()),
         running_bytes=min(slots, trainings) * running,
         records_bytes=_RECORDS_SWEEP
-        + sum((network.trials + network.replicates) * network.records_bytes(epochs, cases) for network in networks),
+        + sum((network.trials + network.replicates) * network.records_bytes(epochs, cases) for network in networks)
+        + seen * (folds * _SCAN_CASE + labelled * _OVERLAY_CASE),
         cache_bytes=cache_bytes,
     )
+
+
+def _most_overlays() -> int:
+    from liverseg.inference.overlays import MOST_CASES
+
+    return MOST_CASES
 
 
 def _kept(keep: KeepSection, networks: Sequence[Network], trials: int, objectives: int) -> dict[Network, int]:

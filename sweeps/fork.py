@@ -79,13 +79,25 @@ def fork_sweep(parents: Sequence[SweepFolder], target: SweepFolder, fork: Fork, 
                 Source(text),
                 cohort,
                 baseline(place),
-                parents=[{"name": name, "trials": count} for name, count in known.items()],
+                parents=parent_facts(sweeps, known, cohort.split.test),
                 inherited=inherited,
             )
             with SweepLock(target.lock), Ledger.open(target.ledger) as ledger:
                 origins = ", ".join(f"{count} trials of {name}" for name, count in known.items())
                 reporter.note(f"{target.name}: starts from {origins}")
                 return search(place, target, ledger, _standing(spec, inherited), reporter, interrupts)
+
+
+def parent_facts(sweeps: Sequence[Sweep], known: Mapping[str, int], test: Sequence[str]) -> list[dict[str, Any]]:
+    """The `parents` of the new ledger. What a parent had seen of the test patients is known to whoever goes on from it."""
+    opened = dict.fromkeys(known, 0)
+    for name, sweep in zip(_sources(sweeps), sweeps, strict=True):
+        seen = {patient for opening in sweep.sweep.openings for patient in opening.patients}
+        opened[name] = max(len(seen.intersection(test)), *(parent.opened for parent in sweep.sweep.parents), 0)
+    return [
+        {"name": name, "trials": count} | ({"opened": opened[name]} if opened[name] else {})
+        for name, count in known.items()
+    ]
 
 
 def forked_spec(parent: SweepFolder, fork: Fork) -> Spec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -37,10 +37,12 @@ class ArchitectureProgress:
 class Progress:
     """The state that both views show, kept up to date from the driver's events."""
 
-    def __init__(self, trials: int, epochs: int, architectures: Sequence[str]) -> None:
+    def __init__(
+        self, trials: int, epochs: int, architectures: Sequence[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.trials, self.epochs = trials, epochs
         self.rows = {name: ArchitectureProgress() for name in architectures}
-        self.began = time.monotonic()
+        self.began, self._clock = clock(), clock
         self._of: dict[str, str] = {}
         self._before = 0
         self._done_epochs = 0
@@ -76,6 +78,7 @@ class Progress:
             row.ended += 1
             row.failed += name == "failed"
             self._done_epochs += self.epochs
+            self._note(row, fields.get("metrics") or {})
         return row
 
     def architecture(self, uid: str) -> str:
@@ -88,21 +91,31 @@ class Progress:
         return sum(row.ended for row in self.rows.values())
 
     @property
+    def failed(self) -> int:
+        """Trials that failed."""
+        return sum(row.failed for row in self.rows.values())
+
+    @property
+    def running(self) -> int:
+        """Trials that a worker has."""
+        return sum(len(row.epochs) for row in self.rows.values())
+
+    @property
     def eta_s(self) -> float:
         """Seconds left, from the share of epochs done; NaN before the first."""
-        running = sum(sum(row.epochs.values()) for row in self.rows.values())
+        running = sum(sum(list(row.epochs.values())) for row in list(self.rows.values()))
         done = self._done_epochs + running
         if not done:
             return math.nan
         coming = (self.trials - self._before) * self.epochs
-        return (time.monotonic() - self.began) * max(0, coming - done) / done
+        return (self._clock() - self.began) * max(0, coming - done) / done
 
     @staticmethod
     def _note(row: ArchitectureProgress, fields: Mapping[str, Any]) -> None:
-        value = fields.get("val_dice")
-        if value is None or value <= row.best:
+        value = _number(fields.get("val_dice"))
+        if not value > row.best:
             return
-        row.best = float(value)
+        row.best = value
         row.liver = _number(fields.get("dice_liver_mean"))
         row.tumour = _number(fields.get("dice_tumour_mean"))
 
@@ -116,6 +129,10 @@ class PlainView:
     def event(self, name: str, uid: str, fields: Mapping[str, Any]) -> None:
         """See `sweeps.search.driver.View`."""
         self.progress.event(name, uid, fields)
+        self.show(name, uid, fields)
+
+    def show(self, name: str, uid: str, fields: Mapping[str, Any]) -> None:
+        """Show an event that the progress has taken in."""
         if name in ENDS or name in OUT:
             self.console.print(self._line(name, uid, fields), markup=False, highlight=False, soft_wrap=True)
 
@@ -140,9 +157,8 @@ class LiveView(PlainView):
         super().__init__(progress, console)
         self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2, transient=True)
 
-    def event(self, name: str, uid: str, fields: Mapping[str, Any]) -> None:
-        """See `sweeps.search.driver.View`."""
-        self.progress.event(name, uid, fields)
+    def show(self, name: str, uid: str, fields: Mapping[str, Any]) -> None:
+        """A line above the table for a failure; the rest is in the table."""
         if name == "failed":
             self.console.print(self._line(name, uid, fields), style="red", markup=False, highlight=False)
 
@@ -157,19 +173,25 @@ class LiveView(PlainView):
 
     def table(self) -> Table:
         """The table of now."""
-        progress = self.progress
-        caption = f"{progress.ended} of {progress.trials} trials, {duration(progress.eta_s)} left"
-        table = Table(title=None, caption=caption, caption_justify="left", pad_edge=False)
-        table.add_column("architecture")
-        for name in ("ended", "best Dice liver", "best Dice tumour", "now at epoch", "failed"):
-            table.add_column(name, justify="right")
-        for name, row in progress.rows.items():
-            running = ", ".join(f"{epoch}/{progress.epochs}" for epoch in row.epochs.values())
-            scores = (score(row.liver), score(row.tumour))
-            table.add_row(
-                Text(printable(name)), f"{row.ended}/{row.proposed}", *scores, running or "–", str(row.failed or "–")
-            )
-        return table
+        return progress_table(self.progress)
+
+
+def progress_table(progress: Progress) -> Table:
+    """A row an architecture, and below them how far the sweep is."""
+    counts = f"{progress.ended} of {progress.trials} trials ended, {progress.running} running"
+    caption = counts if progress.ended >= progress.trials else f"{counts}, {duration(progress.eta_s)} left"
+    table = Table(title=None, caption=caption, caption_justify="left", pad_edge=False)
+    table.add_column("architecture")
+    for name in ("ended", "best Dice liver", "best Dice tumour", "now at epoch", "failed"):
+        table.add_column(name, justify="right")
+    # Copies, since Rich draws in a thread of its own.
+    for name, row in list(progress.rows.items()):
+        running = ", ".join(f"{epoch}/{progress.epochs}" for epoch in list(row.epochs.values()))
+        scores = (score(row.liver), score(row.tumour))
+        table.add_row(
+            Text(printable(name)), f"{row.ended}/{row.proposed}", *scores, running or "–", str(row.failed or "–")
+        )
+    return table
 
 
 def make_view(progress: Progress, console: Console, *, plain: bool) -> PlainView:
@@ -185,9 +207,10 @@ def outcome(name: str, fields: Mapping[str, Any]) -> str:
         return f"stopped after epoch {fields.get('epochs')}, to be continued"
     if name == "queued":
         return f"goes to another worker ({fields.get('reason')})"
-    metrics = fields.get("metrics", {})
-    scores = f"Dice liver {score(metrics.get('dice_liver_mean'))}, tumour {score(metrics.get('dice_tumour_mean'))}"
-    return f"{scores} at epoch {fields.get('best_epoch')} of {fields.get('epochs')}, {fields.get('seconds', 0):.0f} s"
+    metrics = fields.get("metrics") or {}
+    liver, tumour = (score(_number(metrics.get(f"dice_{label}_mean"))) for label in ("liver", "tumour"))
+    place = f"at epoch {fields.get('best_epoch')} of {fields.get('epochs')}"
+    return f"Dice liver {liver}, tumour {tumour} {place}, {_number(fields.get('seconds')):.0f} s"
 
 
 def score(value: float | None) -> str:
@@ -206,4 +229,4 @@ def duration(seconds: float) -> str:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan

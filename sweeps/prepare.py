@@ -6,7 +6,7 @@ the node reads it without a copy. A disk cache behind the tasks makes a second s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -32,11 +32,13 @@ class Prepared:
         folds: packs by `(part, size_px)`, one such mapping a fold.
         from_cache: how many cases came from the disk cache.
         cases: how many there are.
+        images: of each fold the validation scans by pseudonym, for pictures of them.
     """
 
     folds: tuple[Packs, ...]
     from_cache: int
     cases: int
+    images: tuple[Mapping[str, Path], ...] = ()
 
     @property
     def packs(self) -> Packs:
@@ -101,7 +103,8 @@ def prepare_on_ray(
     ray.wait(made, num_returns=len(made), fetch_local=False)
     for ref in made:
         _get(ref)
-    return Prepared(tuple(packs), hits, len(cases))
+    images = tuple({case.uid: case.files.image for case in fold.get("validation", ())} for fold in folds)
+    return Prepared(tuple(packs), hits, len(cases), images)
 
 
 def _prepare(case: Case, config: PrepareConfig, cache: Path | None) -> tuple[Any, ...]:

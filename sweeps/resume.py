@@ -186,16 +186,22 @@ def check_surroundings(folder: SweepFolder, found: Resumption) -> None:
     Raises:
         UsageError: with a readable difference.
     """
-    sweep = found.sweep.sweep
-    differences: list[Difference] = []
-    if sweep.hashes.get("code") != code_hash():
-        differences.append(Difference("code", tuple(code_differences(sweep.code, code_files()))))
-    samplers = [stage.sampler for stage in stages_of(found.spec)]
-    other = version_differences(sweep.versions, versions(), samplers)
-    if other:
-        differences.append(Difference("versions", tuple(other)))
+    differences = surrounding_differences(found.sweep, found.spec)
     if differences:
         raise refusal(differences, folder.name)
+
+
+def surrounding_differences(sweep: Sweep, spec: Spec) -> list[Difference]:
+    """How this program and the versions of what decides numbers differ from those that began a sweep."""
+    record = sweep.sweep
+    differences: list[Difference] = []
+    if record.hashes.get("code") != code_hash():
+        differences.append(Difference("code", tuple(code_differences(record.code, code_files()))))
+    samplers = [stage.sampler for stage in stages_of(spec)]
+    other = version_differences(record.versions, versions(), samplers)
+    if other:
+        differences.append(Difference("versions", tuple(other)))
+    return differences
 
 
 def check_data(folder: SweepFolder, sweep: Sweep, cohort: Cohort) -> None:
@@ -204,6 +210,13 @@ def check_data(folder: SweepFolder, sweep: Sweep, cohort: Cohort) -> None:
     Raises:
         UsageError: with a readable difference.
     """
+    differences = data_differences(sweep, cohort)
+    if differences:
+        raise refusal(differences, folder.name)
+
+
+def data_differences(sweep: Sweep, cohort: Cohort) -> list[Difference]:
+    """How scans, masks and parts differ from those that a sweep began with."""
     record = sweep.sweep
     differences: list[Difference] = []
     if record.hashes.get("data") != cohort.fingerprint:
@@ -212,8 +225,7 @@ def check_data(folder: SweepFolder, sweep: Sweep, cohort: Cohort) -> None:
         old: Mapping[str, Sequence[str]] = {part: getattr(record.split, part) for part in _PARTS}
         new = {part: getattr(cohort.split, part) for part in _PARTS}
         differences.append(Difference("split", tuple(split_differences(old, new))))
-    if differences:
-        raise refusal(differences, folder.name)
+    return differences
 
 
 _PARTS = ("train", "validation", "test")

@@ -21,6 +21,7 @@ from results.storage import write_atomic
 SCHEMA_VERSION = 1
 PARAMS, LATEST, FINAL, FAILED = "params.json", "latest.json", "final.json", "failed.json"
 WORKER, UNSTARTED, HEARTBEAT, LOG = "worker.json", "unstarted.json", "heartbeat", "log.txt"
+OVERLAYS = "overlays.npz"
 STOP = "stop"
 MESSAGE_LIMIT = 500
 

@@ -59,8 +59,14 @@ class Case:
     @property
     def slices(self) -> int:
         """Number of slices along the patient's long axis."""
-        axis = next(index for index, letter in enumerate(self.header.orientation) if letter in "SI")
-        return self.header.shape[axis]
+        return self.header.shape[self._axis("SI")]
+
+    def spacing_along(self, letters: str) -> float:
+        """Millimetres between voxel centres along one of the patient's axes: `LR`, `AP` or `SI`, in any order."""
+        return self.header.spacing_mm[self._axis(letters)]
+
+    def _axis(self, letters: str) -> int:
+        return next(index for index, letter in enumerate(self.header.orientation) if letter in letters)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; paths as text."""

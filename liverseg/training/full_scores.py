@@ -14,11 +14,19 @@ from liverseg.inference.predict import Forward
 from liverseg.inference.volumes import predicted_volumes
 from liverseg.metrics.full import FullScore, full_score
 from liverseg.metrics.full_summary import summarise_full
-from liverseg.preprocess.arrays import Pack
+from liverseg.preprocess.arrays import CaseSpan, NativeReference, Pack
 from liverseg.preprocess.window import WindowParams
 from liverseg.training.best import BestEpoch
 from liverseg.training.network import CompiledNetwork
 from liverseg.training.record import plain
+
+OnVolume = Callable[[CaseSpan, NativeReference], None]
+"""Sees each scan of the best epoch with its prediction, one at a time; it may not keep the prediction, which is large."""
+
+
+def unseen(span: CaseSpan, prediction: NativeReference) -> None:
+    """For those who want nothing but the scores."""
+
 
 SCORE_COLUMNS = (
     *("slices", "voxel_ml", "tumour_burden_reference", "tumour_burden_prediction"),
@@ -40,6 +48,7 @@ def score_best(
     window: WindowParams,
     batch_size: int,
     beat: Callable[[], None],
+    on_volume: OnVolume = unseen,
 ) -> tuple[FullScore, ...]:
     """Score the best epoch of a training in full.
 
@@ -53,6 +62,7 @@ def score_best(
         window: the training's window.
         batch_size: slices a batch, best the one of the training's validations.
         beat: called after every batch and every scan; what it raises ends the scoring.
+        on_volume: sees every prediction, so that whatever else is made of them needs no further one.
 
     Returns:
         One record a scan, in the order of `best.cases`.
@@ -68,6 +78,7 @@ def score_best(
         volumes = predicted_volumes(_beating(network.predict, beat), validation, window, batch_size)
         for span, prediction in volumes:
             scores[span.uid] = full_score(cases[span.uid], span.reference, prediction)
+            on_volume(span, prediction)
             beat()
     finally:
         network.set_weights(kept)

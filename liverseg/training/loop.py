@@ -24,7 +24,7 @@ from liverseg.training.batches import BatchMaker, BatchPlan, class_pixels
 from liverseg.training.best import BestEpoch, improves
 from liverseg.training.cost import training_cost
 from liverseg.training.epoch_part import EpochPart
-from liverseg.training.full_scores import score_best
+from liverseg.training.full_scores import OnVolume, score_best, unseen
 from liverseg.training.limits import check_deadline, check_loss
 from liverseg.training.network import CompiledNetwork, compile_network, needs_class_weights
 from liverseg.training.plan import check_packs, planned_updates, stop_reason
@@ -189,11 +189,14 @@ class TrainingRun:
         values: dict[str, Any] = plain(record)
         return values
 
-    def score_best(self, beat: Callable[[], None] = lambda: None) -> tuple[FullScore, ...]:
+    def score_best(
+        self, beat: Callable[[], None] = lambda: None, on_volume: OnVolume = unseen
+    ) -> tuple[FullScore, ...]:
         """Surface distances and lesions of the best epoch, which is predicted once more. Nothing of the training changes.
 
         Args:
             beat: called after every batch and every scan; what it raises ends the scoring, which can be repeated.
+            on_volume: sees the prediction of every scan, one at a time.
 
         Raises:
             MemoryExceeded: a batch did not fit.
@@ -201,7 +204,7 @@ class TrainingRun:
         """
         if self.best is None:
             raise RuntimeError("no epoch came to its end")
-        return score_best(self.network, self.best, self._validation, self._window, self._score_batch, beat)
+        return score_best(self.network, self.best, self._validation, self._window, self._score_batch, beat, on_volume)
 
     def save(self, folder: Path) -> None:
         """Write everything that `restore` needs, atomically; a crash leaves the checkpoint before whole.

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from results.plots.marks import architectures, mark, mark_rows
 from results.plots.style import INK, Plot, label, look, settings, svg_of
 from results.ranking import best_by_architecture
 from results.records import Sweep
@@ -48,12 +50,14 @@ def _caption(panels: dict[str, Scores], shown: dict[str, Scores]) -> str:
 def _draw(sweep: Sweep, panels: dict[str, Scores]) -> Figure:
     names = list(next(iter(panels.values())))
     figure = Figure(figsize=(10, 1.2 + 0.55 * len(names)), layout="constrained")
-    looks = look(tuple(dict.fromkeys((*sweep.sweep.architectures, *names))))
+    order = architectures(sweep)
+    looks, of = look(order), [order.index(name) for name in names]
     for axes, (title, scores) in zip(
         figure.subplots(1, len(panels), sharey=True, squeeze=False).flat, panels.items(), strict=True
     ):
         for row, name in enumerate(names):
-            _strip(axes, row, scores[name], looks[name])
+            for artist in _strip(axes, row, scores[name], looks[name]):
+                mark(artist, of[row])
         axes.set_title(title, loc="left")
         axes.set_xlim(-0.03, 1.12)
         axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
@@ -61,17 +65,21 @@ def _draw(sweep: Sweep, panels: dict[str, Scores]) -> Figure:
         axes.set_yticks(range(len(names)), [label(name) for name in names])
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
+    mark_rows(figure.axes[0], of)
     return figure
 
 
-def _strip(axes: Axes, row: int, scores: Sequence[float], style: dict[str, Any]) -> None:
-    axes.text(1.04, row, f"n={len(scores)}", va="center", fontsize=9)
+def _strip(axes: Axes, row: int, scores: Sequence[float], style: dict[str, Any]) -> list[Artist]:
+    artists: list[Artist] = [axes.text(1.04, row, f"n={len(scores)}", va="center", fontsize=9)]
     if not scores:
-        return
+        return artists
     if len(scores) >= FEWEST_FOR_A_BOX:
         q1, median, q3 = np.quantile(scores, [0.25, 0.5, 0.75])
-        axes.barh(row, q3 - q1, left=q1, height=0.56, color=style["color"], alpha=0.25)
-        axes.plot([median, median], [row - 0.28, row + 0.28], color=INK, linewidth=1.8)
+        artists += axes.barh(row, q3 - q1, left=q1, height=0.56, color=style["color"], alpha=0.25)
+        artists += axes.plot([median, median], [row - 0.28, row + 0.28], color=INK, linewidth=1.8)
     offsets = np.linspace(-0.16, 0.16, len(scores)) if len(scores) > 1 else np.zeros(1)
     colour, marker = style["color"], style["marker"]
-    axes.plot(scores, row + offsets, color=colour, marker=marker, linestyle="none", markersize=5.5, alpha=0.9)
+    artists += axes.plot(
+        scores, row + offsets, color=colour, marker=marker, linestyle="none", markersize=5.5, alpha=0.9
+    )
+    return artists

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from results.plots.marks import architectures, mark
 from results.plots.style import LINE, Plot, label, limit_score, look, settings, svg_of
 from results.ranking import rank_trials
 from results.records import Sweep, TrialRecord
@@ -17,7 +19,13 @@ NAME, TITLE = "curves", "Learning curves"
 MOST_TRIALS = 40
 _COLUMNS = 3
 
-Curve = tuple[list[float], list[float]]
+
+class Curve(NamedTuple):
+    """Number of a trial, and its scores after epochs."""
+
+    trial: int
+    epochs: list[float]
+    scores: list[float]
 
 
 def learning_curves(sweep: Sweep, metric: str = "val_dice") -> Plot:
@@ -52,17 +60,20 @@ def _curve(trial: TrialRecord, metric: str) -> Curve | None:
     history = trial.history
     scores = history.get(metric, [])
     epochs = history.get("epoch") or list(range(1, len(scores) + 1))
-    return (epochs, scores) if any(map(math.isfinite, scores)) and len(epochs) == len(scores) else None
+    known = any(map(math.isfinite, scores)) and len(epochs) == len(scores)
+    return Curve(trial.number, epochs, scores) if known else None
 
 
 def _draw(sweep: Sweep, curves: dict[str, list[Curve]]) -> Figure:
     rows = math.ceil(len(curves) / _COLUMNS)
     figure = Figure(figsize=(10, 0.5 + 2.5 * rows), layout="constrained")
     panels = figure.subplots(rows, min(_COLUMNS, len(curves)), sharex=True, sharey=True, squeeze=False).flat
-    looks = look(tuple(dict.fromkeys((*sweep.sweep.architectures, *curves))))
-    scores = [score for found in curves.values() for _, line in found for score in line if math.isfinite(score)]
+    names = architectures(sweep)
+    looks = look(names)
+    scores = [score for found in curves.values() for curve in found for score in curve.scores if math.isfinite(score)]
     for axes, (name, found) in zip(panels, curves.items(), strict=False):
         _panel(axes, found, looks[name]["color"])
+        mark(axes, names.index(name))
         axes.set_title(label(name), loc="left")
         limit_score(axes, min(scores), max(scores))
     for i, axes in enumerate(figure.axes[len(curves) :], len(curves)):
@@ -75,10 +86,12 @@ def _draw(sweep: Sweep, curves: dict[str, list[Curve]]) -> Figure:
 
 
 def _panel(axes: Axes, curves: Sequence[Curve], colour: str) -> None:
-    for epochs, scores in reversed(curves[1:]):
-        axes.plot(epochs, scores, color=colour, alpha=0.35, linewidth=0.9)
-    epochs, scores = curves[0]
-    axes.plot(epochs, scores, color=colour, linewidth=2.6, marker="o" if len(epochs) == 1 else None)
+    for curve in reversed(curves[1:]):
+        (line,) = axes.plot(curve.epochs, curve.scores, color=colour, alpha=0.35, linewidth=0.9)
+        mark(line, None, curve.trial)
+    epochs, scores = curves[0].epochs, curves[0].scores
+    (line,) = axes.plot(epochs, scores, color=colour, linewidth=2.6, marker="o" if len(epochs) == 1 else None)
+    mark(line, None, curves[0].trial)
     best = max(score for score in scores if math.isfinite(score))
     axes.axhline(best, color=LINE, linewidth=0.8, zorder=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

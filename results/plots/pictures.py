@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from results.pictures import Pictures
+from results.plots.marks import architectures
 from results.plots.png import data_uri, png
 from results.ranking import best_by_architecture
 from results.records import Sweep, TrialRecord
@@ -33,10 +34,14 @@ _TINT = {1: 0.28, 2: 0.5}
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One picture: its heading, and a PNG as a `data:` address (empty when the trial has no picture of the slice)."""
+    """One picture: its heading, and a PNG as a `data:` address (empty when the trial has no picture of the slice).
+
+    A prediction names its architecture by its position in the sweep.
+    """
 
     title: str
     source: str
+    of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,8 @@ def picture_grid(sweep: Sweep, pictures: Mapping[str, Pictures]) -> PictureGrid:
         return PictureGrid("No finished trial has left pictures.")
     first = pictures[best[0].uid]
     chosen = _spread(first)
-    rows = tuple(_row(first, i, best, pictures) for i in chosen)
+    names = architectures(sweep)
+    rows = tuple(_row(first, i, best, pictures, names) for i in chosen)
     missing = [printable(name) for name, trial in ranked.items() if trial is None or trial.uid not in pictures]
     note = "The same slices of validation scans for the best trial of each architecture, cut to the labelled region. "
     note += "In predictions the white line is the outline of the reference."
@@ -80,7 +86,9 @@ def _spread(pictures: Pictures) -> list[int]:
     return sorted(in_turn[:MOST_SLICES])
 
 
-def _row(first: Pictures, i: int, best: Sequence[TrialRecord], pictures: Mapping[str, Pictures]) -> Row:
+def _row(
+    first: Pictures, i: int, best: Sequence[TrialRecord], pictures: Mapping[str, Pictures], names: Sequence[str]
+) -> Row:
     case, index = first.case[i], first.slice_index[i]
     image, reference = first.image[i], first.reference[i]
     predictions = {trial.architecture: _prediction(pictures[trial.uid], case, index, image.shape) for trial in best}
@@ -91,7 +99,8 @@ def _row(first: Pictures, i: int, best: Sequence[TrialRecord], pictures: Mapping
         Tile("reference", _tile(image, reference, empty, box)),
     ]
     for name, found in predictions.items():
-        tiles.append(Tile(printable(name), "" if found is None else _tile(image, found, reference, box)))
+        source = "" if found is None else _tile(image, found, reference, box)
+        tiles.append(Tile(printable(name), source, names.index(name)))
     return Row(f"{printable(case)}, slice {index}", tuple(tiles))
 
 
@@ -145,8 +154,8 @@ def _outline(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Pixels of a region that have a neighbour (of four) outside it; beyond the picture counts as inside."""
     padded = np.pad(region, 1, mode="edge")
     inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    outline: npt.NDArray[np.bool_] = region & ~inner
-    return outline
+    edge: npt.NDArray[np.bool_] = region & ~inner
+    return edge
 
 
 def _palette() -> Bytes:

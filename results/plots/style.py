@@ -1,7 +1,7 @@
 """One look for all plots: colours that colour-blind readers can tell apart, and SVG that follows the page it is put in.
 
 Ink and lines are written as CSS variables with a fallback (`var(--ink, #1b1f24)`), so that a page in dark mode turns
-them light. Text stays text; identifiers are the same for the same figure, and carry the plot's name.
+them light; so are the colours of series. Text stays text; identifiers are the same for the same figure, and carry the plot's name.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from results.plots.marks import marked
 from results.text import printable
 
 # Okabe & Ito's set, without yellow (too pale on white) and black (taken by the ink).
@@ -25,8 +26,17 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 2, 2)), (0, (1, 1)), (0, (4, 1, 1, 1, 1, 1)))
 
-INK, LINE = "#010203", "#c0c1c2"
-_VARIABLES = {INK: "var(--ink, #1b1f24)", LINE: "var(--line, #d0d4da)"}
+INK, LINE, PAPER = "#010203", "#c0c1c2", "#fdfcfb"
+# From the worst to the best sixth of the trials. A page turns the scale round in the dark: the best stand out in both.
+SCALE = ("#020301", "#020302", "#020303", "#020304", "#020305", "#020306")
+_SCALE_COLOURS = ("#c9d3dd", "#a9bccb", "#86a5bb", "#5c8aa8", "#2c6d92", "#003a5d")
+_VARIABLES = {INK: "var(--ink, #1b1f24)", LINE: "var(--line, #d0d4da)", PAPER: "var(--paper, #ffffff)"}
+_VARIABLES |= {colour: f"var(--series-{i}, {colour})" for i, colour in enumerate(COLOURS)}
+_VARIABLES |= {
+    sentinel: f"var(--scale-{i}, {colour})"
+    for i, (sentinel, colour) in enumerate(zip(SCALE, _SCALE_COLOURS, strict=True))
+}
+_NAMES = re.compile("|".join(_VARIABLES))
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "liversweep",
@@ -84,6 +94,11 @@ def look(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
+def series(position: int) -> str:
+    """The colour of an architecture as a page writes it: a variable with a fallback."""
+    return _VARIABLES[COLOURS[position % len(COLOURS)]]
+
+
 def settings() -> Any:
     """The look as a context: figures must be made and drawn inside it."""
     return matplotlib.rc_context(_SETTINGS)  # type: ignore[arg-type]
@@ -119,9 +134,9 @@ def _embeddable(text: str, name: str, description: str) -> str:
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     text = text.replace("<svg", f'<svg role="img" aria-label="{description}"', 1)
+    text = marked(text)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'((?:xlink:)?href="|url\()#', rf"\1#{name}-", text)
     text = text.replace("'DejaVu Sans'", "var(--sans, sans-serif)")
-    for colour, variable in _VARIABLES.items():
-        text = text.replace(colour, variable)
+    text = _NAMES.sub(lambda found: _VARIABLES[found[0]], text)
     return re.sub(r"\n\s*\n+", "\n", text).strip()

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from results.failures import FailureGroup, failure_groups, log_of
+from results.fingerprints import test_fingerprint
 from results.metrics import definitions
 from results.pictures import Pictures
 from results.records import SplitRecord, Sweep
 from results.reports.comparison_layouts import pair_layout, patient_layout, rank_layout
 from results.reports.history import history_facts
 from results.reports.layouts import architecture_layout, factor_layouts, stages, trial_layout
-from results.reports.section import Material, Section
+from results.reports.section import Material, ReadOverlays, Section, no_overlays
 from results.reports.sections import make_sections
 from results.reports.summary import summary, sweep_optimism
 from results.reports.table import Table
@@ -81,12 +82,14 @@ class Document:
         return (*self.architectures, self.trials, *self.factors, self.patients, self.pairs, self.ranks, *further)
 
 
-def build_document(sweep: Sweep, pictures: Mapping[str, Pictures] | None = None) -> Document:
+def build_document(
+    sweep: Sweep, pictures: Mapping[str, Pictures] | None = None, overlays: ReadOverlays = no_overlays
+) -> Document:
     """The document of a sweep. The same sweep and pictures always give the same document."""
     record = sweep.sweep
     groups = failure_groups(sweep)
     comparison, optimism = compare(architecture_scores(sweep)), sweep_optimism(sweep)
-    material = Material(sweep, comparison, optimism, dict(pictures or {}))
+    material = Material(sweep, comparison, optimism, dict(pictures or {}), overlays)
     return Document(
         title=printable(record.name),
         sweep=sweep,
@@ -115,6 +118,7 @@ def _facts(sweep: Sweep) -> tuple[tuple[str, str], ...]:
     skipped = ", ".join(data.skipped)
     facts = [
         ("split fingerprint", split.fingerprint or "not recorded"),
+        ("test fingerprint", test_fingerprint(record) or "no test patients"),
         ("patients", _parts(split)),
         ("cases", f"{data.cases} ({data.slices} slices), {data.tumour_free} without tumour"),
         ("left out", f"{len(data.skipped)}: {skipped}" if skipped else "none"),

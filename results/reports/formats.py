@@ -66,12 +66,19 @@ def _html(document: Document) -> Mapping[str, str]:
     return render(document)
 
 
+def _latex(document: Document) -> Mapping[str, str]:
+    from results.reports.latex import render
+
+    return render(document)
+
+
 FORMATS: tuple[ReportFormat, ...] = (
     ReportFormat("screen", ".txt", "plain text as on the terminal", _screen),
     ReportFormat("csv", ".csv", "one file a table, numbers in full", _csv),
     ReportFormat("markdown", ".md", "one page with pipe tables", _markdown),
     ReportFormat("json", ".json", "one document with everything in it", _json),
     ReportFormat("html", ".html", "one self-contained page with tables, curves and pictures", _html),
+    ReportFormat("latex", ".tex", "one document that compiles, and each table as a file to input into a paper", _latex),
 )
 
 

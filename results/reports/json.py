@@ -48,6 +48,12 @@ def as_json(document: Document) -> dict[str, Any]:
     return plain
 
 
+def section_as_json(section: Section) -> dict[str, Any]:
+    """One section in JSON types."""
+    plain: dict[str, Any] = _plain(_section(section))
+    return plain
+
+
 def _section(section: Section) -> dict[str, Any]:
     tables = {table.key: _records(table.frame) for table in section.tables}
     return {"title": section.title, "text": list(section.text), "tables": tables, **section.facts}
@@ -68,14 +74,17 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return records
 
 
-_LEFT_OUT = frozenset({"uid", "cost", "cases", "checkpoint", "weights", "values", "history_json", "scores_json"})
+_LEFT_OUT = frozenset(
+    {"uid", "cost", "cases", "checkpoint", "weights", "values", "history_json", "scores_json", "tests"}
+)
 _TRIAL = tuple(name for name in TrialRecord.__slots__ if name not in _LEFT_OUT)
 
 
 def _trial(place: RankedTrial) -> dict[str, Any]:
     trial = place.trial
-    facts = {"rank": place.rank, "front": place.front, "trial": trial.uid}
+    facts: dict[str, Any] = {"rank": place.rank, "front": place.front, "trial": trial.uid}
     facts |= {name: getattr(trial, name) for name in _TRIAL}
+    facts |= {"tests": [{"opening": test.opening, "metrics": test.metrics, "time": test.time} for test in trial.tests]}
     return facts | {"cost": {name: getattr(trial.cost, name) for name in Cost.__slots__}}
 
 

@@ -128,6 +128,8 @@ def _trial_columns(sweep: Sweep, frame: pd.DataFrame, parameters: Sequence[str])
         Shown(("replicate_of",), numeric=False, priority=3),
         *[Shown((name,), priority=3, numeric=_all_numbers(frame[name])) for name in parameters],
         Shown(("outcome",), "state", numeric=False, priority=2),
+        Shown(("trainings",), priority=2),
+        Shown(("mean_objective",), f"mean {column(sweep.sweep.objective.metric).title}", priority=0),
         Shown(("best_epoch", "epochs"), "best epoch", priority=4),
         Shown(("planned_epochs",), priority=4),
         *_objectives(sweep),

@@ -28,7 +28,8 @@ def table_text(heads: Sequence[str], rows: Iterable[Sequence[str]], numeric: Seq
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _section(table: Table, level: int = 2) -> list[str]:
+def table_section(table: Table, level: int = 2) -> list[str]:
+    """A table under its heading, with its note: one block of Markdown each."""
     heads, numeric = table.heads, [shown.numeric for shown in table.shown]
     note = [escape(table.note)] if table.note else []
     return [f"{'#' * level} {escape(table.title)}", *note, table_text(heads, table.rows, numeric)]
@@ -38,18 +39,18 @@ def render(document: Document) -> dict[str, str]:
     """`report.md`."""
     parts = [f"# {escape(document.title)}", f"*{escape(document.notice)}*", *map(escape, document.summary)]
     for table in document.architectures:
-        parts += _section(table)
-    parts += _section(document.trials)
+        parts += table_section(table)
+    parts += table_section(document.trials)
     if document.factors:
         parts.append("## One factor at a time")
     for table in document.factors:
-        parts += _section(table, 3)
+        parts += table_section(table, 3)
     for table in (document.patients, document.pairs, document.ranks):
-        parts += _section(table) if table.rows else []
+        parts += table_section(table) if table.rows else []
     for section in document.sections:
         parts += [f"## {escape(section.title)}", *map(escape, section.text)]
         for table in section.tables:
-            parts += _section(table, 3) if table.rows else []
+            parts += table_section(table, 3) if table.rows else []
     parts += _failures(document)
     parts += ["## Data and run", table_text(("fact", "value"), document.facts, (False, False))]
     parts += ["## Scores", table_text(("score", "definition"), document.definitions, (False, False))]

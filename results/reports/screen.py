@@ -40,7 +40,7 @@ def renderables(
     parts.append(rich_table(document.trials, width=width, rows=rows))
     parts += _pairs(document, width)
     for section in document.sections:
-        parts += _section(section, width) if section.screen else []
+        parts += section_renderables(section, width) if section.screen else []
     parts += _failures(document)
     for paragraph in document.summary:
         parts += [Text(paragraph), Text("")]
@@ -68,7 +68,8 @@ def rich_table(table: Table, *, width: int = WIDTH, rows: int | None = None) -> 
     return rich
 
 
-def _section(section: Section, width: int) -> list[RenderableType]:
+def section_renderables(section: Section, width: int = WIDTH) -> list[RenderableType]:
+    """What a console prints of a section: its tables, then its text."""
     parts: list[RenderableType] = [rich_table(table, width=width) for table in section.tables if table.rows]
     for paragraph in section.text:
         parts += [Text(paragraph), Text("")]

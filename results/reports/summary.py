@@ -7,9 +7,11 @@ import shlex
 from collections import Counter
 
 from results.metrics import metric
-from results.ranking import best_by_architecture, best_trials, rank_trials
+from results.ranking import Setting, best_by_architecture, best_trials, rank_trials, settings
 from results.records import State, Sweep, TrialRecord
+from results.reports.fair_fight import unfair_sentence
 from results.reports.history import counted, history_sentence
+from results.reports.openings import inherited_sentence, opened_sentence
 from results.statistics import (
     Comparison,
     Optimism,
@@ -19,6 +21,7 @@ from results.statistics import (
     selection_optimism,
     setting_scores,
 )
+from results.statistics.fairness import fights
 from results.tables.architectures import failures_text
 from results.text import printable
 
@@ -35,6 +38,7 @@ def summary(sweep: Sweep, comparison: Comparison, optimism: Optimism | None = No
         _progress(sweep),
         _winner(sweep, comparison),
         _standing_among(sweep, comparison),
+        unfair_sentence(fights(sweep), sweep),
         _caution(sweep, optimism),
     )
     return tuple(printable(paragraph) for paragraph in paragraphs if paragraph)
@@ -42,13 +46,20 @@ def summary(sweep: Sweep, comparison: Comparison, optimism: Optimism | None = No
 
 def sweep_optimism(sweep: Sweep) -> Optimism | None:
     """How optimistic the sweep's best score is; None unless its one objective is a mean of Dice over patients."""
-    objectives = [objective.metric for objective in sweep.sweep.objectives if objective.direction == "maximize"]
-    selected_on = {"val_dice": sweep.sweep.labels} | {f"dice_{label}_mean": (label,) for label in sweep.sweep.labels}
-    if len(sweep.sweep.objectives) != 1 or not objectives or objectives[0] not in selected_on:
+    wanted = selected_on(sweep)
+    if not wanted:
         return None
     scores = setting_scores(sweep)
-    labels = [label for label in selected_on[objectives[0]] if label in scores.labels]
-    return selection_optimism(scores, labels=labels)
+    return selection_optimism(scores, labels=[label for label in wanted if label in scores.labels])
+
+
+def selected_on(sweep: Sweep) -> tuple[str, ...]:
+    """The labels whose mean Dice is the sweep's one objective; empty when it searches on something else."""
+    known = {"val_dice": sweep.sweep.labels} | {f"dice_{label}_mean": (label,) for label in sweep.sweep.labels}
+    objectives = sweep.sweep.objectives
+    if len(objectives) != 1 or objectives[0].direction != "maximize":
+        return ()
+    return known.get(objectives[0].metric, ())
 
 
 def _progress(sweep: Sweep) -> str:
@@ -101,25 +112,37 @@ _CLOSED = {
 
 def _winner(sweep: Sweep, comparison: Comparison) -> str:
     found = best_by_architecture(sweep.trials, sweep.sweep.objectives)
-    ranked = [best for best in found.values() if best is not None]
+    by_uid = settings(sweep.trials)
+    ranked = [by_uid[best.uid] for best in found.values() if best is not None]
     if not ranked:
         return "No trial finished with a score, so nothing can be ranked."
-    first = ranked[0]
-    words = [f"{printable(first.architecture)} is best on these validation patients: {_score(sweep, first)}."]
+    name = printable(ranked[0].first.architecture)
+    words = [f"{name} is best on these validation patients: {_score(sweep, ranked[0], comparison)}."]
     if len(sweep.sweep.objectives) > 1:
         words.append(_front(sweep))
     elif len(ranked) > 1:
-        words.append(_margin(sweep, first, ranked[1], comparison))
+        words.append(_margin(sweep, ranked[0], ranked[1], comparison))
     else:
         words.append("No other architecture has a finished trial to compare it with.")
     return " ".join(words)
 
 
-def _score(sweep: Sweep, trial: TrialRecord) -> str:
-    objective = sweep.sweep.objective.metric
-    parts = [f"{label} {trial.metric(f'dice_{label}_mean'):.3f}" for label in _known(sweep, trial)]
-    text = f"its trial {trial.uid} reached a {metric(objective).title} of {trial.metric(objective):.3f}"
+def _score(sweep: Sweep, best: Setting, comparison: Comparison) -> str:
+    name, times = metric(sweep.sweep.objective.metric).title, len(best.trials)
+    value, trial = best.mean(sweep.sweep.objective.metric), best.first
+    parts = [f"{label} {_dice(best, label, comparison):.3f}" for label in _known(sweep, trial)]
+    text = f"its trial {trial.uid} reached a {name} of {value:.3f}"
+    if times > 1:
+        text = f"its setting of trial {trial.uid}, trained {times} times, reached a mean {name} of {value:.3f}"
     return text + (f" (Dice {', '.join(parts)})" if parts else "")
+
+
+def _dice(best: Setting, label: str, comparison: Comparison) -> float:
+    """Mean over patients; of a setting that was trained several times each patient is averaged over these first."""
+    found = comparison.summaries.get((best.first.architecture, label))
+    if len(best.trials) == 1 or found is None:
+        return best.first.metric(f"dice_{label}_mean")
+    return found.mean
 
 
 def _known(sweep: Sweep, trial: TrialRecord) -> list[str]:
@@ -134,10 +157,11 @@ def _front(sweep: Sweep) -> str:
     return f"There are several objectives ({names}): {share} on the Pareto front, beaten by none in every respect."
 
 
-def _margin(sweep: Sweep, first: TrialRecord, second: TrialRecord, comparison: Comparison) -> str:
-    objective = sweep.sweep.objective
-    lead = abs(first.metric(objective.metric) - second.metric(objective.metric))
-    text = f"That is {lead:.3f} better than the best trial of the next architecture, {printable(second.architecture)}."
+def _margin(sweep: Sweep, best: Setting, next_best: Setting, comparison: Comparison) -> str:
+    objective, first, second = sweep.sweep.objective, best.first, next_best.first
+    lead = objective.gain(best.mean(objective.metric)) - objective.gain(next_best.mean(objective.metric))
+    noun = "trial" if len(best.trials) == 1 else "setting"
+    text = f"That is {lead:.3f} better than the best {noun} of the next architecture, {printable(second.architecture)}."
     models = comparison.scores.models
     if first.architecture not in models or second.architecture not in models:
         return f"{text} Without scores of single patients there is no telling whether the difference would hold."
@@ -153,18 +177,30 @@ def _standing_among(sweep: Sweep, comparison: Comparison) -> str:
 
 
 def _caution(sweep: Sweep, optimism: Optimism | None) -> str:
-    finished = sum(trial.state == "finished" and not trial.replicate_of for trial in sweep.trials)
-    if not finished:
-        return ""
-    text = "This is a validation score."
-    if finished > 1 and optimism is not None:
-        ranked = len(best_trials(sweep))
-        what = "trials" if optimism.models == ranked else "settings"
-        text = f"These are validation scores. {optimism_verdict(optimism, what)}"
-    elif finished > 1:
-        text = f"These are validation scores, and the best of {finished} is optimistic: it was chosen on the patients "
-        text += "that scored it."
+    finished = searched(sweep)
     held = len(sweep.sweep.split.test)
-    if held:
-        text += f" {held} test patient{'s are' if held > 1 else ' is'} held back and played no part."
-    return text
+    parts = []
+    if finished == 1:
+        parts.append("This is a validation score.")
+    elif finished:
+        text = selection_sentence(sweep, optimism)
+        joined = f", and {text[0].lower()}{text[1:]}" if optimism is None else f". {text}"
+        parts.append(f"These are validation scores{joined}")
+    if sweep.sweep.openings:
+        parts.append(opened_sentence(sweep))
+    elif finished and held:
+        parts.append(f"{held} test patient{'s are' if held > 1 else ' is'} held back and played no part.")
+        parts.append(inherited_sentence(sweep))
+    return " ".join(part for part in parts if part)
+
+
+def selection_sentence(sweep: Sweep, optimism: Optimism | None) -> str:
+    """What the best score owes to having been the best, in one or two sentences; several trials have finished."""
+    if optimism is None:
+        return f"The best of {searched(sweep)} is optimistic: it was chosen on the patients that scored it."
+    return optimism_verdict(optimism, "trials" if optimism.models == len(best_trials(sweep)) else "settings")
+
+
+def searched(sweep: Sweep) -> int:
+    """Finished trials that the best was selected from; repetitions of a setting are not."""
+    return sum(trial.state == "finished" and not trial.replicate_of for trial in sweep.trials)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from results.errors import ResultsError
+from results.overlays import Overlays
 from results.pictures import Pictures
 from results.ranking import best_by_architecture
 from results.records import Sweep
@@ -13,13 +14,14 @@ from results.reports.document import Document, build_document
 from results.reports.formats import report_format
 from results.storage import write_atomic
 from results.sweep_folder import SweepFolder
+from results.tables.disagreement import selected_trials
 
 
 def read_document(sweep_folder: Path) -> Document:
     """The document of a sweep's folder; raises `LedgerError`."""
     folder = SweepFolder(sweep_folder)
     sweep = folder.read()
-    return build_document(sweep, best_pictures(folder, sweep))
+    return build_document(sweep, best_pictures(folder, sweep), lambda cases: read_overlays(folder, sweep, cases))
 
 
 def best_pictures(folder: SweepFolder, sweep: Sweep) -> Mapping[str, Pictures]:
@@ -27,6 +29,20 @@ def best_pictures(folder: SweepFolder, sweep: Sweep) -> Mapping[str, Pictures]:
     best = best_by_architecture(sweep.trials, sweep.sweep.objectives)
     found = {trial.uid: folder.pictures(trial.uid) for trial in best.values() if trial is not None}
     return {uid: pictures for uid, pictures in found.items() if pictures is not None}
+
+
+def read_overlays(folder: SweepFolder, sweep: Sweep, cases: tuple[str, ...]) -> Overlays:
+    """Slices of some cases, and what the trials of each architecture's best setting predicted there, as far as kept.
+
+    Raises:
+        ResultsError: a link leads out of the folder.
+    """
+    scans = {case: folder.scan(case) for case in cases}
+    trials = [trial for trials in selected_trials(sweep).values() for trial in trials]
+    return Overlays(
+        {case: scan for case, scan in scans.items() if scan is not None},
+        {trial.uid: folder.predictions(trial.uid, cases) for trial in trials},
+    )
 
 
 def write_reports(sweep_folder: Path, formats: Sequence[str]) -> list[Path]:

@@ -5,6 +5,7 @@
 """
 
 from results.statistics.comparison import Comparison, compare
+from results.statistics.openings import OpeningScores, opening_scores, score_in
 from results.statistics.pairs import Outcome, Pair, compare_pairs, paired_tests
 from results.statistics.planning import (
     ALPHA,
@@ -27,7 +28,7 @@ from results.statistics.replicates import (
 from results.statistics.resampling import CONFIDENCE, RESAMPLES, mean_interval, resample_weights, resamples
 from results.statistics.scores import PatientScore, Scores, gather_scores
 from results.statistics.seeds import SeedSpread, seed_noise, seed_sd, seed_spread
-from results.statistics.selection import HeldOut, Optimism, held_out, selection_optimism
+from results.statistics.selection import HeldOut, LabelMean, Optimism, held_out, label_mean, selection_optimism
 from results.statistics.signed_rank import SignedRank, holm, signed_rank
 from results.statistics.summary import FEWEST, Difference, Summary, paired_difference, summaries, summarise
 from results.statistics.verdict import held_out_verdict, optimism_verdict, overall_verdict, pair_verdict
@@ -45,6 +46,8 @@ __all__ = [
     "Comparison",
     "Difference",
     "HeldOut",
+    "LabelMean",
+    "OpeningScores",
     "Optimism",
     "Outcome",
     "Pair",
@@ -64,9 +67,11 @@ __all__ = [
     "held_out_verdict",
     "holm",
     "kendall_tau",
+    "label_mean",
     "mean_interval",
     "needed_patients",
     "needed_seeds",
+    "opening_scores",
     "optimism_verdict",
     "overall_verdict",
     "pair_verdict",
@@ -77,6 +82,7 @@ __all__ = [
     "replicates",
     "resample_weights",
     "resamples",
+    "score_in",
     "seed_noise",
     "seed_sd",
     "seed_spread",

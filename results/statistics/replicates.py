@@ -66,16 +66,17 @@ def architecture_scores(sweep: Sweep, selected: Mapping[str, TrialRecord | None]
         for name, trial in chosen.items()
         if trial is not None and trial.cases
     }
-    return _gathered(found, sweep.sweep.labels)
+    return gather_replicates(found, sweep.sweep.labels)
 
 
 def setting_scores(sweep: Sweep) -> Scores:
     """Scores of every setting with a ranked trial, with its replicates; models are named by the uid of their first trial."""
     ranked = best_trials(sweep)
-    return _gathered({group.uid: group for group in replicates(ranked)}, sweep.sweep.labels)
+    return gather_replicates({group.uid: group for group in replicates(ranked)}, sweep.sweep.labels)
 
 
-def _gathered(groups: Mapping[str, Replicates], labels: Sequence[str]) -> Scores:
+def gather_replicates(groups: Mapping[str, Replicates], labels: Sequence[str]) -> Scores:
+    """Scores of groups of trials by the name of the model; `labels` that are not scored by patient are left out."""
     records = [score for name, group in groups.items() for trial in group.trials for score in _records(name, trial)]
     return gather_scores(records, labels=[label for label in labels if label in LABELS], models=tuple(groups))
 

@@ -124,6 +124,35 @@ def _means_of(chosen: npt.NDArray[np.bool_], values: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelMean:
+    """Mean over labels of a model's mean Dice: what a sweep that searches on `val_dice` selects by.
+
+    Attributes:
+        n: patients with a number.
+        mean: NaN where a label has no patient.
+        ci_low, ci_high: bootstrap interval (95 %) over patients; NaN below two.
+    """
+
+    n: int
+    mean: float
+    ci_low: float
+    ci_high: float
+
+
+def label_mean(scores: Scores, model: str, *, labels: Sequence[str] | None = None) -> LabelMean:
+    """The mean over labels (all when None) of one model; labels that no patient of `scores` has are left out."""
+    place = scores.models.index(model)
+    rows = [scores.by_patient(label)[[place]] for label in (scores.labels if labels is None else labels)]
+    rows = [row for row in rows if not np.isnan(row).all()]
+    if not rows:
+        return LabelMean(0, float("nan"), float("nan"), float("nan"))
+    n = int((~np.all([np.isnan(row[0]) for row in rows], axis=0)).sum())
+    patients = len(scores.patients)
+    mean = float(_means(np.ones((1, patients)), rows)[0, 0])
+    return LabelMean(n, mean, *interval(_means(resample_weights(patients), rows)[:, 0], n))
+
+
+@dataclass(frozen=True, slots=True)
 class HeldOut:
     """A model's score on the patients it was selected on, beside that on test patients which played no part.
 

@@ -244,8 +244,11 @@ def optimism_verdict(optimism: Optimism, what: str = "trials") -> str:
 
 def held_out_verdict(found: HeldOut) -> str:
     """Validation beside test for one model and label, in one sentence."""
-    text = f"{printable(found.model)}, {found.label}: {found.validation.mean:.3f} on {found.validation.n} "
-    text += f"validation patients, {found.test.mean:.3f} on {found.test.n} test patients"
+    parts = [
+        f"{part.mean:.3f} on {part.n} {kind} patient{'' if part.n == 1 else 's'}" if part.n else f"no {kind} score"
+        for kind, part in (("validation", found.validation), ("test", found.test))
+    ]
+    text = f"{printable(found.model)}, {found.label}: {', '.join(parts)}"
     if min(found.validation.n, found.test.n) < FEWEST:
         return f"{text} (underpowered)."
     return f"{text}; drop {signed(found.drop)} ({interval_text(found.ci_low, found.ci_high)})."

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from results.ranking import RankedTrial, rank_trials
+from results.ranking import RankedTrial, rank_trials, settings
 from results.records import Objective, Sweep
 from results.tables.factors import swept_parameters
 
 FIXED_COLUMNS = frozenset(
     {"rank", "front", "trial", "number", "stage", "fold", "seed", "architecture", "state", "failure", "best_epoch"}
-    | {"continues", "replicate_of", "planned_epochs", "epochs", "updates", "seconds"}
+    | {"continues", "replicate_of", "trainings", "mean_objective", "planned_epochs", "epochs", "updates", "seconds"}
     | {"parameters", "gflops", "s_per_epoch"}
 )
 
@@ -23,11 +24,11 @@ def trial_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFrame:
 
     Columns: `rank`, `front` (several objectives only), `trial`, `number`, `architecture`, `stage` and `fold` (where
     there are several), `continues` (the trial that it trains on; where there is one), `replicate_of` (the trial whose
-    setting it repeats; where there is one), one for each parameter that
-    varies, `state`, `failure`, `best_epoch`, `epochs`, `planned_epochs` (where trials differ in length), `updates`, the
-    objectives (`val_dice`), `dice_liver_mean`, `dice_liver_sd`, `dice_tumour_mean`, `dice_tumour_sd` (for the labels
-    of the sweep), the study's slice Dice, those of `full_columns`, `seconds`, `s_per_epoch`, `parameters`, `gflops`.
-    Missing numbers are NaN or `pd.NA`.
+    setting it repeats; where there is one), `trainings` and `mean_objective` (of ranked settings, where any was
+    repeated), one for each parameter that varies, `state`, `failure`, `best_epoch`, `epochs`, `planned_epochs` (where
+    trials differ in length), `updates`, the objectives (`val_dice`), `dice_liver_mean`, `dice_liver_sd`,
+    `dice_tumour_mean`, `dice_tumour_sd` (for the labels of the sweep), the study's slice Dice, `seconds`, `s_per_epoch`,
+    `parameters`, `gflops`. Missing numbers are NaN or `pd.NA`.
 
     Args:
         sweep: the sweep.
@@ -37,7 +38,7 @@ def trial_table(sweep: Sweep, *, stage: str | None = None) -> pd.DataFrame:
     objectives = sweep.sweep.objectives
     places = rank_trials(trials, objectives)
     columns = _identity(places, objectives) | _parameters(places, swept_parameters(trials))
-    columns |= _progress(places) | _scores(places, score_columns(sweep)) | _costs(places)
+    columns |= _repeated(sweep, places) | _progress(places) | _scores(places, score_columns(sweep)) | _costs(places)
     return pd.DataFrame(columns)
 
 
@@ -59,6 +60,19 @@ def _identity(places: Sequence[RankedTrial], objectives: Sequence[Objective]) ->
     if any(place.trial.replicate_of for place in places):
         columns["replicate_of"] = _texts([place.trial.replicate_of for place in places])
     return columns
+
+
+def _repeated(sweep: Sweep, places: Sequence[RankedTrial]) -> dict[str, Any]:
+    """How often a ranked setting was trained, and its mean, by which it is ranked; nothing where none was repeated."""
+    found = settings(sweep.trials)
+    if all(len(setting.trials) == 1 for setting in found.values()):
+        return {}
+    objective = sweep.sweep.objective.metric
+    ranked = [found[place.trial.uid] if place.rank is not None else None for place in places]
+    return {
+        "trainings": _integers([len(setting.trials) if setting else None for setting in ranked]),
+        "mean_objective": [setting.mean(objective) if setting else math.nan for setting in ranked],
+    }
 
 
 def _parameters(places: Sequence[RankedTrial], names: Sequence[str]) -> dict[str, Any]:

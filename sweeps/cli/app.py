@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from sweeps.cli import architectures, data, evaluate, extend, plan, resume, run, show, spec
+from sweeps.cli import (
+    architectures,
+    compare,
+    dashboard,
+    data,
+    evaluate,
+    extend,
+    plan,
+    resume,
+    run,
+    show,
+    spec,
+    test,
+    watch,
+)
 
 app = typer.Typer(
     name="liversweep",
@@ -40,9 +54,13 @@ app.command("resume")(resume.resume)
 app.command("extend")(extend.extend)
 app.command("retry")(resume.retry)
 app.command("stop")(resume.stop)
+app.command("test")(test.test)
 app.command("list")(show.list_sweeps)
 app.command("show")(show.show)
 app.command("report")(show.report)
+app.command("compare")(compare.compare)
+app.command("watch")(watch.watch)
+app.command("dashboard")(dashboard.dashboard)
 app.command("evaluate")(evaluate.evaluate)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")

@@ -79,6 +79,21 @@ def print_document(document: Document, as_json: bool, factors: bool | None = Non
         write_text(render_text(document, factors=factors))
 
 
+def print_section(document: Document, key: str) -> None:
+    """One section of a report on stdout, with what every report says last."""
+    from rich.console import Console
+
+    from results.reports.screen import WIDTH, section_renderables
+
+    console = Console(file=sys.stdout)
+    if not console.is_terminal:
+        console = Console(file=sys.stdout, width=WIDTH, color_system=None, legacy_windows=False)
+    section = next(section for section in document.sections if section.key == key)
+    for part in section_renderables(section, min(console.width, WIDTH)):
+        console.print(part)
+    console.print(document.notice, style="dim", markup=False, highlight=False)
+
+
 def print_tables(renderables: Iterable[Any]) -> None:
     """Rich tables on stdout: as wide as the terminal, or as wide as they need where there is none."""
     from rich.console import Console

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sweeps.folder import SweepFolder
     from sweeps.search.driver import View
 
-REPORTS = ("html", "markdown", "csv", "json")
+REPORTS = ("html", "markdown", "csv", "json", "latex")
 
 
 class TerminalReporter:

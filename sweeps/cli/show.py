@@ -62,7 +62,8 @@ def show(
 def report(
     name: NameArgument = None,
     formats: Annotated[
-        list[str], typer.Option("--format", help="html | markdown | csv | json | screen; the first four when left out.")
+        list[str],
+        typer.Option("--format", help="html | markdown | csv | json | latex | screen; all but screen when left out."),
     ] = [],  # noqa: B006
     runs: RootOption = Path("runs"),
 ) -> None:

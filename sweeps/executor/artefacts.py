@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from sweeps.executor.trainer import Trainer
 
 HISTORY, CASES, PICTURES, WEIGHTS, STATES = "history.csv", "cases.parquet", "pictures.npz", "checkpoint", "state"
+OVERLAYS = trial_files.OVERLAYS
 _OF_AN_ATTEMPT = (trial_files.FINAL, trial_files.FAILED, trial_files.UNSTARTED)
-_OF_A_TRAINING = (trial_files.LATEST, HISTORY, CASES, PICTURES, WEIGHTS, STATES)
+_OF_A_TRAINING = (trial_files.LATEST, HISTORY, CASES, PICTURES, OVERLAYS, WEIGHTS, STATES)
 
 Kept = Mapping[str, Any]
 """`epoch`, `path` below the sweep's folder, and `sha256` that stands for the whole."""

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from sweeps.executor.artefacts import CASES, OVERLAYS
+
 if TYPE_CHECKING:
     from liverseg.config import TrainConfig
     from liverseg.metrics.full import FullScore
+    from liverseg.training.full_scores import OnVolume
 
 
 @runtime_checkable
@@ -17,17 +20,20 @@ class ScoresInFull(Protocol):
 
     config: TrainConfig
 
-    def score_best(self, beat: Callable[[], None]) -> tuple[FullScore, ...]:
-        """Every score of every validation scan at the best epoch; calls `beat` as it goes on."""
+    def score_best(self, beat: Callable[[], None], on_volume: OnVolume) -> tuple[FullScore, ...]:
+        """Every score of every validation scan at the best epoch; calls `beat` as it goes on.
+
+        Each scan and its prediction are shown to `on_volume`.
+        """
 
 
-def with_full_scores(run: object, final: dict[str, Any], cases: Path, beat: Callable[[], None]) -> dict[str, Any]:
-    """Score the best epoch and write its scores by scan.
+def with_full_scores(run: object, final: dict[str, Any], trial: Path, beat: Callable[[], None]) -> dict[str, Any]:
+    """Score the best epoch, and write its scores by scan and its labels to be looked at, all from one prediction.
 
     Args:
         run: the trainer, at the end of its last epoch.
         final: its final record.
-        cases: the trial's `cases.parquet`, which is replaced.
+        trial: the trial's folder, in which `cases.parquet` is replaced and `overlays.npz` written.
         beat: called after every batch and every scan; what it raises ends the scoring, which can be repeated.
 
     Returns:
@@ -38,9 +44,13 @@ def with_full_scores(run: object, final: dict[str, Any], cases: Path, beat: Call
     """
     if not isinstance(run, ScoresInFull):
         return final
+    from liverseg.inference.overlays import OverlayBook
     from liverseg.training.full_scores import full_record
     from liverseg.training.record import write_cases
 
-    scores = run.score_best(beat)
-    write_cases(cases, scores)
+    book = OverlayBook()
+    scores = run.score_best(beat, book.add)
+    write_cases(trial / CASES, scores)
+    if book.overlays:
+        book.write(trial / OVERLAYS)
     return full_record(final, scores, run.config.labels)

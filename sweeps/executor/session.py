@@ -20,7 +20,7 @@ from liverseg.config import TrainConfig
 from liverseg.errors import DeadlineError
 from sweeps import trial_files
 from sweeps.errors import SweepError
-from sweeps.executor.artefacts import CASES, Artefacts
+from sweeps.executor.artefacts import Artefacts
 from sweeps.executor.failure import disk_full, disk_message, failure_kind, failure_message
 from sweeps.executor.full_scores import with_full_scores
 from sweeps.executor.guard import Guard, Limits, Stand, deadline_message
@@ -143,7 +143,7 @@ class TrialSession:
         result = {**report, "checkpoint": saved, "last": last, "done": last}
         self._pulse.beat()
         if last:
-            final = with_full_scores(run, final, self.folder / CASES, self._pulse.batch)
+            final = with_full_scores(run, final, self.folder, self._pulse.batch)
             self._guard.settle()
             trial_files.write_record(self.folder, trial_files.FINAL, final)
         return result

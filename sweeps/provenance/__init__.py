@@ -18,9 +18,11 @@ from sweeps.provenance.differences import (
     Difference,
     case_differences,
     code_differences,
+    difference_lines,
     refusal,
     spec_differences,
     split_differences,
+    undo,
     version_differences,
 )
 from sweeps.provenance.packages import NUMERICAL_PACKAGES, versions
@@ -33,10 +35,12 @@ __all__ = [
     "code_differences",
     "code_files",
     "code_hash",
+    "difference_lines",
     "environment",
     "refusal",
     "spec_differences",
     "split_differences",
+    "undo",
     "version_differences",
     "versions",
 ]

@@ -131,12 +131,25 @@ def refusal(differences: Sequence[Difference], name: str) -> UsageError:
     if not differences:
         raise ValueError("nothing differs")
     lines = [f"sweep {name} cannot go on: its trials would not be comparable with those it has; then → now"]
+    lines += difference_lines(differences)
+    fork = f"liversweep extend {name} --fork NEW"
+    return UsageError(
+        "\n".join((*lines, f"{undo(differences)}; or start a new sweep that knows the old results: {fork}"))
+    )
+
+
+def difference_lines(differences: Sequence[Difference]) -> list[str]:
+    """What differs, part by part, in indented lines."""
+    lines = []
     for difference in differences:
         shown = shortened(difference.lines) or ["differs; nothing more is known, only its fingerprint was recorded"]
         lines += [f"  {_TITLES[difference.part]}", *(f"    {line}" for line in shown)]
-    undo = "; ".join(dict.fromkeys(_UNDO[difference.part] for difference in differences))
-    fork = f"liversweep extend {name} --fork NEW"
-    return UsageError("\n".join((*lines, f"{undo}; or start a new sweep that knows the old results: {fork}")))
+    return lines
+
+
+def undo(differences: Sequence[Difference]) -> str:
+    """What would make an end of the differences."""
+    return "; ".join(dict.fromkeys(_UNDO[difference.part] for difference in differences))
 
 
 def shortened(lines: Sequence[str], most: int = MOST_LINES) -> list[str]:

@@ -1,5 +1,8 @@
 """Which trials' weights and states are still needed: those of the best of the sweep, and of each architecture's best.
 
+Labels kept to be looked at (`overlays.npz`) stay and go with the weights: reports show those of the architectures' best
+only, and whoever has the weights can make them anew.
+
 Decided anew after every end of a trial, from what was kept before and the trial that ended, never from all trials. What
 has been given up cannot come back, so each rule is one under which nothing that was worse can become better later: a
 trial that leaves the best `n`, or its architecture's first place, is out for good. The order by fronts lacks that
@@ -25,7 +28,7 @@ from results.records import Objective
 from results.storage import sync_folder
 
 WEIGHTS, STATE = "weights", "state"
-_FOLDERS = {WEIGHTS: "checkpoint", STATE: "state"}
+_ENTRIES = {WEIGHTS: ("checkpoint", "overlays.npz"), STATE: ("state",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +225,9 @@ class _Fronts:
 
 
 def delete(trial: Path, what: Iterable[str]) -> None:
-    """Remove parts of a trial from disk: `weights` are its `checkpoint` folder, `state` its `state` folder.
+    """Remove parts of a trial from disk: `weights` are `checkpoint` and `overlays.npz`, `state` is the folder `state`.
 
-    Each folder is renamed to a hidden name first and then emptied, so a crash leaves no half one under its own name; the
+    Each is renamed to a hidden name first and then emptied, so a crash leaves no half one under its own name; the
     next call removes what such a crash has left. What is not there is as good as removed.
 
     Args:
@@ -236,23 +239,23 @@ def delete(trial: Path, what: Iterable[str]) -> None:
     """
     if trial.is_symlink():
         raise OSError(errno.ELOOP, "a trial's folder is a link, nothing was deleted", str(trial))
-    for part in what:
-        folder, hidden = trial / _FOLDERS[part], _hidden(trial, part)
+    for path, hidden in _entries(trial, what):
         _remove(hidden)
-        if os.path.lexists(folder):
-            folder.rename(hidden)
+        if os.path.lexists(path):
+            path.rename(hidden)
             sync_folder(trial)
             _remove(hidden)
 
 
 def present(trial: Path, what: Iterable[str]) -> bool:
     """Whether `delete` would find anything to remove, what a crash has left included."""
-    return any(os.path.lexists(path) for part in what for path in (trial / _FOLDERS[part], _hidden(trial, part)))
+    return any(os.path.lexists(path) for pair in _entries(trial, what) for path in pair)
 
 
-def _hidden(trial: Path, part: str) -> Path:
-    """Where a folder is while it is being emptied."""
-    return trial / f".{_FOLDERS[part]}.released"
+def _entries(trial: Path, what: Iterable[str]) -> list[tuple[Path, Path]]:
+    """Where each folder or file of some parts lies, and where it is while it is being removed."""
+    names = [name for part in what for name in _ENTRIES[part]]
+    return [(trial / name, trial / f".{name}.released") for name in names]
 
 
 def _remove(path: Path) -> None:

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("keras", "tensorflow", "ray", "pandas", "optuna", "torch", "matplotlib", "scipy", "numpy", "pydantic_core")
+from tests.results.ledger_factory import realistic
+
+HEAVY = frozenset(
+    ("keras", "tensorflow", "ray", "pandas", "optuna", "torch", "matplotlib", "scipy", "numpy", "pydantic_core")
+)
 ROOT = Path(__file__).resolve().parents[2]
 HELP = """
 import sys
@@ -30,7 +34,9 @@ def loaded(*arguments: str) -> set[str]:
     return set(done.stdout.split("LOADED", 1)[1].split())
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("data", "--help"), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("run", "--help"), ("data", "--help"), ("compare", "--help"), ("--version",)]
+)
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
     found = loaded(*arguments).intersection(HEAVY) - {"pydantic_core"}
     assert found == set()
@@ -39,6 +45,11 @@ def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
 def test_listing_architectures_and_checking_a_spec_load_no_keras() -> None:
     for arguments in (("architectures", "--json"), ("spec", "check", "study")):
         assert loaded(*arguments).isdisjoint({"keras", "tensorflow", "ray", "optuna", "torch"})
+
+
+def test_looking_at_a_running_sweep_loads_nothing_that_trains(tmp_path: Path) -> None:
+    sweep = realistic(4, cases=2, epochs=2).write(tmp_path / "a").parent
+    assert loaded("watch", str(sweep), "--once").isdisjoint(HEAVY - {"numpy", "pydantic_core"})
 
 
 def test_every_folder_of_tests_is_a_package() -> None:

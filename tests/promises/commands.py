@@ -16,12 +16,19 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("show", "NAME", "--json"),
     ("show", "NAME", "--trial", "t0000"),
     ("report", "NAME"),
+    ("compare", "NAME", "--against", "study"),
+    ("compare", "NAME", "--against", "study", "--json"),
+    ("watch", "NAME", "--once"),
+    ("watch", "NAME", "--once", "--json"),
+    ("dashboard", "NAME"),
+    ("dashboard", "NAME", "--json"),
     ("list",),
     ("list", "--json"),
     ("resume", "NAME"),
 )
-# `extend` and `retry` read what `resume` reads; `run` and `stop` take a sweep's name and read nothing that is there.
-OTHERS = frozenset({"extend", "retry", "run", "stop"})
+# `extend` and `retry` read what `resume` reads; `run` and `stop` take a sweep's name and read nothing that is there; `test`
+# reads what `resume` reads, and the kept weights: see `tests/sweeps/test_opening.py`.
+OTHERS = frozenset({"extend", "retry", "run", "stop", "test"})
 
 
 def named(command: tuple[str, ...], name: str) -> tuple[str, ...]:

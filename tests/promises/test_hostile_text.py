@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from results.reports.html import content_policy
+from results.reports.assets import content_policy
 from sweeps.live import Progress, make_view
 from tests.promises.commands import COMMANDS, named, refusal, said
 from tests.promises.hostile import HARMLESS, HOSTILE, STEERING, ledger_of
@@ -25,7 +25,7 @@ from tests.results.ledger_factory import FakeLedger, sweep_payload
 from tests.sweeps.cli_runs import COMMAND, Result, liversweep
 
 COLOUR = r"\x1b\[[0-9;]*m"
-FORMATS = ("html", "markdown", "csv", "json", "screen")
+FORMATS = ("html", "markdown", "csv", "json", "screen", "latex")
 
 
 @dataclass(frozen=True)
@@ -169,11 +169,43 @@ def test_s06_no_command_lets_a_control_character_through(twins: Twins, command: 
     assert unfit(result.out + result.err) == set()
 
 
+def test_s06_hostile_sweeps_are_compared_in_harmless_files(twins: Twins) -> None:
+    """Two sweeps whose every name is hostile: their comparison, and the refusal to compare them with another's patients."""
+    ledger_of(HOSTILE).write(twins.folder / "runs" / "again")
+    result = twins.say("compare", "hostile", "again", "--against", "study", "--output", "compared", "--format", "markdown",
+                       "--format", "csv", "--format", "latex", "--format", "json")  # fmt: skip
+    assert result.code == 0, result.err
+    files = {path.name: path.read_bytes().decode("utf-8") for path in (twins.folder / "compared").iterdir()}
+    assert {name: unfit(text) for name, text in files.items() if unfit(text)} == {}
+    assert unfit(result.out + result.err) == set()
+    text = files["comparison.md"]
+    assert not re.search(r"<[\w/!?]", text) and "](" not in text and "://" not in text
+    cells = [
+        cell
+        for name, text in files.items()
+        if name.endswith(".csv")
+        for row in csv.reader(io.StringIO(text))
+        for cell in row
+    ]
+    assert not [cell for cell in cells if cell.lstrip()[:1] in ("=", "@", "＝", "＠")]
+    other = sweep_payload(1, name=STEERING, split={"test": ["\x1b[2Jnew", *HOSTILE[1:]]})
+    ledger = FakeLedger()
+    ledger.add("sweep", **other)
+    ledger.write(twins.folder / "runs" / "others")
+    refused = twins.say("compare", "hostile", "others")
+    assert refused.code == 2 and unfit(refusal(refused)) == set()
+    assert "were not tested on the same patients" in refused.err
+
+
 def test_s06_nor_does_a_report(twins: Twins) -> None:
     assert {name: unfit(text) for name, text in twins.files("hostile").items() if unfit(text)} == {}
 
 
-@pytest.mark.parametrize("words", [("show", "hostile"), ("show", "hostile", "--factors"), ("list",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [("show", "hostile"), ("show", "hostile", "--factors"), ("watch", "hostile", "--once"), ("list",)],
+    ids=" ".join,
+)
 def test_s06_a_terminal_gets_colours_and_nothing_else(twins: Twins, words: tuple[str, ...]) -> None:
     """On a real terminal the tables use colours of their own; words must not bring any, nor titles, links or jumps."""
     ours, theirs = pty.openpty()

@@ -104,7 +104,9 @@ def test_s02_no_command_is_forgotten() -> None:
     from sweeps.cli.app import app
 
     with_name = {
-        str(item.name) for item in app.registered_commands if item.callback and "name" in item.callback.__annotations__
+        str(item.name)
+        for item in app.registered_commands
+        if item.callback and {"name", "names"} & set(item.callback.__annotations__)
     }
     assert with_name - OTHERS == {command[0] for command in COMMANDS} - {"list"}
 

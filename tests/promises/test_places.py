@@ -27,6 +27,7 @@ from tests.results.ledger_factory import (
     sweep_payload,
     uid_of,
 )
+from tests.results.overlay_files import prediction_file, save, scan_file
 from tests.sweeps.cli_runs import Result
 
 SPEC = """\
@@ -93,7 +94,7 @@ def test_s05_nor_is_one_by_the_spec(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES.values() if name != "--help=x"])
 def test_s05_no_sweep_is_found_under_such_a_name(world: Path, name: str) -> None:
     before = snapshot(world)
-    for command in ("show", "report"):
+    for command in ("show", "report", "watch", "dashboard"):
         result = run(world, command, name)
         assert result.code == 2 and "no sweep" in refusal(result), command
     assert snapshot(world) == before
@@ -145,15 +146,19 @@ def with_pictures(sweep: Path) -> None:
     for trial in SweepFolder(sweep).read().trials:
         (sweep / "trials" / trial.uid).mkdir(parents=True)
         np.savez(sweep / "trials" / trial.uid / "pictures.npz", **arrays)
+        save(sweep / "trials" / trial.uid / "overlays.npz", prediction_file())
+    save(sweep / "overlays" / "case-a.npz", scan_file())
 
 
 # What is replaced by a link to its twin in the sweep outside, and the commands that would touch it.
 LINKS = {
     "report": ("report",),
-    "ledger.jsonl": ("show", "report"),
+    "ledger.jsonl": ("show", "report", "watch", "dashboard"),
     "trials": ("show", "report"),
     "trials/UID": ("show", "report"),
     "trials/UID/pictures.npz": ("show", "report"),
+    "trials/UID/overlays.npz": ("report",),
+    "overlays": ("report",),
 }
 
 

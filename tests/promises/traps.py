@@ -83,6 +83,7 @@ IN_TRIAL = [
 ]
 ARRAYS_IN_TRIAL = (
     "pictures.npz",
+    "overlays.npz",
     "cases.npz",
     "checkpoint/weights.npz",
     "state/0/network.npz",

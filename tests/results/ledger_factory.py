@@ -245,7 +245,7 @@ def realistic(
     """Five architectures in turn; every seventh trial is pruned, some fail, one finishes without a score."""
     rng = np.random.default_rng(seed)
     ledger = FakeLedger()
-    ledger.add("sweep", **sweep_payload(trials, cases, **(sweep or {})))
+    ledger.add("sweep", **sweep_payload(trials, cases) | dict(sweep or {}))
     names = list(ARCHITECTURES)
     failures = {5: "oom", 11: "nan", 17: "timeout", 23: "crash", 24: "oom"}
     for number in range(trials):

@@ -18,7 +18,7 @@ def test_a_ledger_from_before_there_was_a_resume() -> None:
     assert [trial.state for trial in sweep.trials] == ["finished", "pruned", "failed", "stopped"]
     record = sweep.sweep
     assert (record.runs, record.extended, record.parents, record.inherited) == (1, (), (), ())
-    assert (record.spec, record.code, record.cases) == ({}, {}, {})
+    assert (record.spec, record.code, record.cases, record.case_facts) == ({}, {}, {}, {})
     assert record.closed == "interrupted"
     assert all(trial.planned_epochs == 0 and trial.values == () and not trial.continues for trial in sweep.trials)
     first, _, failed, stopped = sweep.trials
@@ -30,6 +30,9 @@ def test_a_ledger_from_before_there_was_a_resume() -> None:
         assert trial.weights.epoch == epoch
     document = build_document(sweep)
     assert all(text for item in FORMATS for text in item.render(document).values())
+    said = {section.key: " ".join(section.text) for section in document.sections}
+    assert "The ledger does not tell the slice thickness" in said["strata"]
+    assert "how large the tumours are" in said["strata"]
 
 
 def test_it_can_be_gone_on_with(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from results.errors import LedgerError
 from results.fold import fold
-from results.records import Extension, InheritedTrial, Parent
+from results.records import CaseFacts, Extension, InheritedTrial, Parent
 from tests.results.test_fold import FINISHED, STARTED, SWEEP, events, suggested
 
 INHERITED = (
@@ -42,6 +42,25 @@ def test_the_sweep_keeps_what_a_resume_compares() -> None:
     assert json.dumps(asdict(record))
 
 
+def test_the_sweep_keeps_plain_facts_of_each_case() -> None:
+    known = {"slices": 90, "spacing_mm": [0.7, 0.8, 2.5], "liver_ml": 1500.0, "tumour_ml": None}
+    record = fold(events(("sweep", SWEEP[1] | {"case_facts": {"case-1": known, "case-2": {}}}))).sweep
+    first, second = record.case_facts["case-1"], record.case_facts["case-2"]
+    assert (first.slices, first.spacing_mm, first.liver_ml) == (90, (0.7, 0.8, 2.5), 1500.0)
+    assert math.isnan(first.tumour_ml)
+    assert second.slices == 0 and all(map(math.isnan, second.spacing_mm)), "what is not told is not known"
+    assert asdict(record)["case_facts"]["case-1"]["slices"] == 90
+    assert CaseFacts().slices == 0
+
+
+@pytest.mark.parametrize(
+    "facts", [[1], {"case-1": [1]}, {"case-1": {"spacing_mm": [1, 2]}}, {"case-1": {"liver_ml": "x"}}]
+)
+def test_facts_of_another_shape_are_refused_with_their_line(facts: Any) -> None:
+    with pytest.raises(LedgerError, match="line 1"):
+        fold(events(("sweep", SWEEP[1] | {"case_facts": facts})))
+
+
 def test_each_resume_is_a_run_and_opens_the_sweep_again() -> None:
     steps = (SWEEP, CLOSED, ("resumed", {"run": 2}), ("closed", {"reason": "interrupted"}), ("resumed", {"run": 3}))
     assert [fold(events(*steps[:n])).sweep.runs for n in range(1, 6)] == [1, 1, 2, 2, 3]
@@ -57,10 +76,10 @@ def test_an_extension_says_what_was_asked_for() -> None:
 
 
 def test_a_fork_knows_its_parents_and_their_trials_but_counts_only_its_own() -> None:
-    parents = [{"name": "older", "trials": 1}, {"name": "oldest", "trials": 1}]
+    parents = [{"name": "older", "trials": 1}, {"name": "oldest", "trials": 1, "opened": 3}]
     steps = (("sweep", SWEEP[1] | {"parents": parents}), INHERITED, inherited(source="oldest"), suggested())
     sweep = fold(events(*steps))
-    assert sweep.sweep.parents == (Parent("older", 1), Parent("oldest", 1))
+    assert sweep.sweep.parents == (Parent("older", 1), Parent("oldest", 1, opened=3))
     assert len(sweep.trials) == 1
     first, second = sweep.sweep.inherited
     assert isinstance(first, InheritedTrial)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import stat
+import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from liverseg.config import LABELS
@@ -22,7 +28,7 @@ from results.tables import architecture_table
 from sweeps.cohort import load_cohort
 from sweeps.engine import prepare_config
 from sweeps.spec import load_spec
-from tests.sweeps.cli_runs import Result, liversweep, ray_processes_of
+from tests.sweeps.cli_runs import COMMAND, Result, liversweep, ray_processes_of
 
 pytestmark = pytest.mark.ray
 
@@ -103,6 +109,10 @@ def test_every_trial_is_in_the_ledger_with_its_scores(place: Place) -> None:
     assert names.count("suggested") == names.count("started") == names.count("finished") == 2
     finished = [event.payload for event in events if event.name == "finished"]
     assert all(len(payload["cases"]) == 2 for payload in finished)
+    facts = events[0].payload["case_facts"]
+    assert facts.keys() == events[0].payload["cases"].keys()
+    assert {case for payload in finished for case, *_ in payload["cases"]} <= facts.keys()
+    assert all(min(one["spacing_mm"]) > 0 and one["slices"] > 0 for one in facts.values())
     assert {payload["cost"]["parameters"] > 1000 for payload in finished} == {True}
 
 
@@ -119,9 +129,28 @@ def test_the_folder_of_a_trial_holds_what_is_promised(place: Place) -> None:
             "checkpoint",
             "log.txt",
             "pictures.npz",
+            "overlays.npz",
         }
         assert promised <= have
         assert len((trial / "history.csv").read_text().splitlines()) == 3
+
+
+def test_scans_are_kept_once_and_every_trial_has_its_labels_on_them(place: Place) -> None:
+    folder, sweep = SweepFolder(place.small), SweepFolder(place.small).read()
+    files = {path.stem for path in folder.overlays.iterdir()}
+    assert len(files) == 2 and files == {case.case for trial in sweep.trials for case in trial.cases}
+    for case in files:
+        scan = folder.scan(case)
+        assert scan is not None and 50 < scan.image.mean() < 200 and (scan.reference == 1).any()
+        # Liver is as bright as it is: the scan lies below its mask, not beside it.
+        assert 120 < np.median(scan.image[scan.reference == 1]) < 190
+        for trial in sweep.trials:
+            prediction = folder.predictions(trial.uid, [case])[case]
+            dice = next(score.dice_liver for score in trial.cases if score.case == case)
+            assert prediction.grid == scan.grid
+            assert ((prediction.labels > 0) & (scan.reference > 0)).any() == (dice > 0)
+    page = (place.small / "report" / "report.html").read_text()
+    assert page.count('class="viewer"') == 2 and "no slices were kept" not in page
 
 
 def test_the_reports_are_there_and_name_no_patient(place: Place) -> None:
@@ -247,6 +276,47 @@ def test_trials_past_their_deadline_fail_as_timeouts_and_the_sweep_ends_with_3(p
     assert [event.payload["kind"] for event in events if event.name == "failed"] == ["timeout", "timeout"]
     assert "timeout" in late.err and "Traceback" not in late.err
     assert ray_processes_of(place.folder) == []
+
+
+def lay_aside(place: Place, folder: Path) -> Path:
+    """A copy of the finished sweep below `folder`, on the same scans: what is opened here stays locked there."""
+    (folder / "scans").symlink_to(place.folder / "scans")
+    return Path(shutil.copytree(place.small, folder / "runs" / "small"))
+
+
+def test_an_opening_of_the_test_patients_survives_a_kill_and_is_one_opening(place: Place, tmp_path: Path) -> None:
+    sweep = lay_aside(place, tmp_path)
+    ledger = sweep / "ledger.jsonl"
+    data = ("--data", "scans")
+    environment = os.environ | {"LIVERSWEEP_CACHE": str(tmp_path / "cache"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with subprocess.Popen(
+        [str(COMMAND), "test", "small", *data], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL
+    ) as first:
+        wait_for(lambda: first.poll() is not None or read_events(ledger)[-1].name == "opened")
+        first.kill()
+        assert first.wait() == -signal.SIGKILL
+    wait_for(lambda: ray_processes_of(tmp_path) == [])
+    done = liversweep("test", "small", *data, "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "going on with opening 1: 0 of 2 trials are scored" in done.err and "prepared 1 test scans" in done.err
+    events = [event for event in read_events(ledger) if event.name in ("opened", "tested")]
+    assert [event.name for event in events] == ["opened", "tested", "tested"]
+    (patient,) = read_events(ledger)[0].payload["split"]["test"]
+    assert {row[1] for event in events[1:] for row in event.payload["cases"]} == {patient}
+    assert all(event.payload["metrics"]["n_patients"] == 1 and event.scores for event in events[1:])
+    document = json.loads(done.out)
+    assert document["opening"] == 1 and len(document["tables"]["held-out"]) == 4
+    assert "opened once" in (sweep / "report" / "report.md").read_text()
+    second = liversweep("test", "small", *data, cwd=tmp_path)
+    assert second.code == 2 and "--again --note WHY" in second.err and "Traceback" not in second.err
+    assert ray_processes_of(tmp_path) == []
+
+
+def wait_for(condition: Callable[[], bool], deadline_s: float = 120.0) -> None:
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_the_plan_trains_nothing_and_states_the_cost(place: Place) -> None:

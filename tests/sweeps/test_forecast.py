@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from liverseg.config import PARAMETERS, PrepareConfig
+from liverseg.inference.overlays import MOST_CASES
 from liverseg.inference.pictures import choose_pictures
 from liverseg.models import describe
 from liverseg.preprocess import Cache, load_or_prepare
@@ -108,6 +109,18 @@ class TestForecast:
         one = forecast(keep(last=3), [BIG], slots=1, epochs=1, cases=1).running_bytes
         assert one == 2 * BIG.weights_bytes + 4 * BIG.state_bytes(1, 1)
         assert forecast(keep(last=3), [BIG], slots=64, epochs=1, cases=1).running_bytes == 4 * one
+
+    def test_slices_to_look_at_are_counted_for_trials_that_are_kept_or_run_and_scans_once_a_fold(self) -> None:
+        def seen(cases: int, slots: int = 1, folds: int = 1) -> int:
+            some, none = (
+                forecast(keep(best=2), [SMALL], slots=slots, epochs=1, cases=n, folds=folds) for n in (cases, 0)
+            )
+            return some.records_bytes - none.records_bytes - SMALL.trials * 700 * cases
+
+        labels, scans = seen(1, slots=2) - seen(1, slots=1), seen(1, folds=2) - seen(1)
+        assert seen(10) == 10 * (3 * labels + scans) and labels > 0 and scans > 0
+        assert seen(10, slots=64) == 10 * ((2 + SMALL.trials) * labels + scans)
+        assert seen(10 * MOST_CASES) == seen(MOST_CASES)
 
     def test_several_objectives_keep_a_front(self) -> None:
         many = Network("big", 100, 100, 1000, 2, 32)

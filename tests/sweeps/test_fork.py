@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import pytest
 from results.fold import fold
 from results.ledger import read_events
 from results.ranking import best_trials
+from results.records import Parent
 from results.reports.history import history_sentence
 from sweeps.errors import SpecError, UsageError
 from sweeps.extend import Extension
 from sweeps.folder import SweepFolder
-from sweeps.fork import Fork, fork_sweep, inherited_trials
+from sweeps.fork import Fork, fork_sweep, inherited_trials, parent_facts
 from sweeps.resume import examine, resume_sweep
+from tests.results.opened_ledger import opened_sweep
 from tests.sweeps.in_process import Killed, Machine, Notes, events_of, install, run
 from tests.sweeps.trees import tree
 
@@ -94,6 +97,15 @@ def test_a_fork_can_be_extended_also_into_another_space(machine: Machine, tmp_pa
         if trial.architecture == "unet" and 1e-4 <= trial.parameters["learning_rate"] <= 1e-2
     }
     assert known(c) == pytest.approx(sorted(inside)), "grandparents' trials included"
+
+
+def test_a_fork_remembers_which_of_its_test_patients_its_parents_had_opened() -> None:
+    parent = opened_sweep(6)
+    name, (seen, *_) = parent.sweep.name, parent.sweep.openings[0].patients
+    told = parent_facts([parent], {name: 6, "grandparent": 2}, [seen, "someone else"])
+    assert told == [{"name": name, "trials": 6, "opened": 1}, {"name": "grandparent", "trials": 2}]
+    child = replace(parent, sweep=replace(parent.sweep, openings=(), parents=(Parent("first", 3, opened=2),)))
+    assert parent_facts([child], {name: 6}, ["nobody"]) == [{"name": name, "trials": 6, "opened": 2}]
 
 
 def test_a_fork_of_a_fork_knows_its_grandparents_once(machine: Machine, tmp_path: Path) -> None:

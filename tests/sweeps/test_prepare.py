@@ -14,7 +14,10 @@ from cluster.local import local_ray
 from liverseg.config import PrepareConfig
 from liverseg.errors import DataError
 from liverseg.preprocess import Cache, load_or_prepare, pack
+from results.errors import ResultsError
 from sweeps.cohort import Cohort, load_cohort
+from sweeps.folder import SweepFolder
+from sweeps.overlays import write_scans
 from sweeps.prepare import prepare_on_ray
 from sweeps.spec import load_spec
 from tests.sweeps.test_bad_input import SPEC, scans
@@ -98,6 +101,10 @@ def test_the_cohort_tells_pseudonyms_and_counts_only(cohort: Cohort) -> None:
     facts = cohort.facts()
     assert facts == {"cases": 5, "slices": 40, "tumour_free": 0, "skipped": []}
     assert all(uid.startswith("case-") for uid in cohort.case_map())
+    known = cohort.case_facts()
+    assert known.keys() == cohort.case_map().keys()
+    assert all(one.keys() == {"slices", "spacing_mm", "liver_ml", "tumour_ml"} for one in known.values())
+    assert all(one["slices"] == 8 and one["tumour_ml"] > 0 for one in known.values())
     assert "volume" not in str(facts) + str(cohort.split.as_dict())
 
 
@@ -106,3 +113,41 @@ def test_the_fingerprint_of_the_data_changes_with_any_file(cohort: Cohort, tmp_p
     path.write_bytes(path.read_bytes() + b"\0")
     again = load_cohort(load_spec(str(tmp_path / "spec.yaml")).spec, threads=1)
     assert again.fingerprint != cohort.fingerprint and again.split.fingerprint == cohort.split.fingerprint
+
+
+def test_validation_scans_are_kept_to_be_looked_at_once_and_never_test_scans(
+    connected: None, cohort: Cohort, tmp_path: Path
+) -> None:
+    folder = SweepFolder(tmp_path / "runs" / "a")
+    folder.path.mkdir(parents=True)
+    prepared = prepare_on_ray(cohort, CONFIG, None)
+    names = [case.uid for case in cohort.part("validation")]
+    assert write_scans(prepared, folder) == []
+    assert sorted(path.name for path in folder.overlays.iterdir()) == sorted(f"{name}.npz" for name in names)
+    assert all(folder.scan(name) is not None for name in names)
+    written = {path: path.stat().st_mtime_ns for path in folder.overlays.iterdir()}
+    assert write_scans(prepared, folder) == []
+    assert {path: path.stat().st_mtime_ns for path in folder.overlays.iterdir()} == written
+
+
+def test_a_scan_that_cannot_be_read_again_is_told_of_and_stops_nothing(
+    connected: None, cohort: Cohort, tmp_path: Path
+) -> None:
+    folder = SweepFolder(tmp_path / "runs" / "a")
+    folder.path.mkdir(parents=True)
+    prepared = prepare_on_ray(cohort, CONFIG, None)
+    gone = cohort.part("validation")[0]
+    gone.files.image.unlink()
+    (problem,) = write_scans(prepared, folder)
+    assert gone.uid in problem and str(gone.files.image) not in problem
+    assert folder.scan(gone.uid) is None
+
+
+def test_scans_are_not_written_through_a_link_that_leads_out(connected: None, cohort: Cohort, tmp_path: Path) -> None:
+    folder, outside = SweepFolder(tmp_path / "runs" / "a"), tmp_path / "outside"
+    folder.path.mkdir(parents=True)
+    outside.mkdir()
+    folder.overlays.symlink_to(outside)
+    with pytest.raises(ResultsError, match="leads out"):
+        write_scans(prepare_on_ray(cohort, CONFIG, None), folder)
+    assert list(outside.iterdir()) == []

@@ -44,6 +44,18 @@ def test_facts_of_a_sound_case(tmp_path: Path) -> None:
     assert rules(report) == ["Q5"], "a hundred voxels are no human liver"
 
 
+def test_slices_and_spacing_are_the_patients_however_the_file_stores_them(tmp_path: Path) -> None:
+    order = [2, 0, 1]
+    affine = AFFINE[:, [*order, 3]]
+    turned = [nifti_bytes(np.ascontiguousarray(array.transpose(order)), affine) for array in (HU, LABELS)]
+    straight, other = check_case(case_of(tmp_path)).case, check_case(case_of(tmp_path, *turned, name="volume-2")).case
+    assert straight is not None and other is not None
+    assert (straight.header.orientation, other.header.orientation) == ("LPS", "SLP")
+    for case in (straight, other):
+        assert case.slices == HU.shape[2]
+        assert [case.spacing_along(axis) for axis in ("LR", "PA", "IS")] == pytest.approx([0.8, 0.8, 2.5])
+
+
 @pytest.mark.parametrize("slope", [0.5, -0.5])
 def test_scaled_scans_are_measured_in_hu(tmp_path: Path, slope: float) -> None:
     stored = np.rint((HU.astype(float) + 24) / slope).astype(np.int16)

@@ -10,6 +10,7 @@ import struct
 import xml.etree.ElementTree as ElementTree
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,15 +20,26 @@ from results.ledger_line import decode
 from results.pictures import Pictures
 from results.plots.best_so_far import best_so_far
 from results.plots.dice_distribution import dice_distribution
+from results.plots.importance_bars import importance_bars
 from results.plots.learning_curves import learning_curves
+from results.plots.parallel_coordinates import parallel_coordinates
+from results.plots.parameter_scores import parameter_scores, power_of_ten
 from results.plots.pictures import LABEL_COLOURS, LEVELS, PALETTE, picture_grid
 from results.plots.png import png
+from results.plots.rank_distribution import rank_distribution
 from results.plots.style import Plot
 from results.ranking import best_by_architecture
 from results.records import Sweep
+from results.statistics import architecture_scores, compare
+from results.tables.importances import importance_groups
 from tests.results.ledger_factory import FakeLedger, hostile, realistic, suggested_payload, sweep_payload, uid_of
 
-PLOTS = (learning_curves, best_so_far, dice_distribution)
+
+def ranks(sweep: Sweep) -> Plot:
+    return rank_distribution(sweep, compare(architecture_scores(sweep)))
+
+
+PLOTS = (learning_curves, best_so_far, dice_distribution, parameter_scores, parallel_coordinates, ranks)
 
 
 def folded(ledger: FakeLedger) -> Sweep:
@@ -62,7 +74,7 @@ def test_a_plot_is_svg_with_text_and_without_anything_foreign(plot: Callable[[Sw
     assert plot(sweep).svg == found.svg
 
 
-@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize("plot", PLOTS[:-1])  # hostile patients are none that two architectures share
 def test_hostile_names_stay_text(plot: Callable[[Sweep], Plot]) -> None:
     found = plot(folded(hostile()))
     root = ElementTree.fromstring(found.svg)
@@ -80,7 +92,7 @@ def test_nothing_to_show_is_a_sentence(plot: Callable[[Sweep], Plot], ledger: Fa
     assert found.caption.endswith(".")
 
 
-@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize("plot", PLOTS[:3])
 @pytest.mark.parametrize("cases", [1, 3])
 def test_one_trial_and_no_tumours_still_make_a_plot(plot: Callable[[Sweep], Plot], cases: int) -> None:
     found = plot(folded(realistic(1, cases=cases, epochs=1 if cases == 1 else 3, tumour=False)))
@@ -179,3 +191,86 @@ def test_a_png_is_well_formed() -> None:
 def test_label_colours_differ_in_lightness() -> None:
     light = [math.sqrt(0.3 * r * r + 0.59 * g * g + 0.11 * b * b) for r, g, b in LABEL_COLOURS.values()]
     assert abs(light[0] - light[1]) > 25
+
+
+def importance(sweep: Sweep) -> Plot:
+    return importance_bars(importance_groups(sweep))
+
+
+@pytest.mark.parametrize("plot", [*PLOTS, importance])
+def test_marks_carry_numbers_and_never_names(plot: Callable[[Sweep], Plot]) -> None:
+    for sweep in (folded(realistic(20, cases=4, epochs=3)), folded(hostile())):
+        svg = plot(sweep).svg
+        carried = re.findall(r'\b(data-[a-z]+)="([^"]*)"', svg)
+        assert {name for name, _ in carried} <= {"data-of", "data-trial"}
+        assert all(re.fullmatch(r"\d+", value) for _, value in carried)
+        assert not re.search(r'id="[^"]*(?:mark|points)-', svg)
+        known = {str(i) for i in range(len(set(sweep.sweep.architectures) | {t.architecture for t in sweep.trials}))}
+        assert {value for name, value in carried if name == "data-of"} <= known
+
+
+def marked_points(svg: str) -> dict[tuple[str, str], int]:
+    """How many points each `(architecture, trial)` has."""
+    found: dict[tuple[str, str], int] = {}
+    root = ElementTree.fromstring(svg)
+    for group in root.iter("{http://www.w3.org/2000/svg}g"):
+        for use in group.iter("{http://www.w3.org/2000/svg}use"):
+            if "data-of" in group.attrib and "data-trial" in use.attrib:
+                key = (group.attrib["data-of"], use.attrib["data-trial"])
+                found[key] = found.get(key, 0) + 1
+    return found
+
+
+def test_each_point_is_of_its_own_trial_and_architecture() -> None:
+    sweep = folded(realistic(30, cases=3, epochs=2))
+    names = list(sweep.sweep.architectures)
+    scored = [trial for trial in sweep.trials if trial.state == "finished" and not math.isnan(trial.metric("val_dice"))]
+    panels = {
+        (str(names.index(trial.architecture)), str(trial.number)): len(set(trial.parameters) - {"optimizer"})
+        for trial in scored
+    }
+    assert marked_points(parameter_scores(sweep).svg) == panels
+
+
+def test_every_trial_is_a_line_and_a_missing_parameter_is_told() -> None:
+    sweep = folded(realistic(30, cases=3, epochs=2))
+    plot = parallel_coordinates(sweep)
+    lines = re.findall(r'data-of="\d+" data-trial="(\d+)"', plot.svg)
+    assert sorted(map(int, lines)) == list(range(30))
+    assert "At – the trial has no such parameter." in plot.caption
+    assert "base_filters" in plot.svg and "Dashed" in plot.caption
+
+
+def test_a_parameter_that_is_called_architecture_is_a_parameter() -> None:
+    sweep = folded(realistic(12, cases=3, epochs=2))
+    trials = tuple(
+        replace(trial, parameters={**trial.parameters, "architecture": trial.number % 3}) for trial in sweep.trials
+    )
+    for plot in (parameter_scores, parallel_coordinates):
+        assert plot(replace(sweep, trials=trials)).svg
+
+
+@pytest.mark.parametrize("plot", [parameter_scores, parallel_coordinates])
+def test_where_nothing_varied_there_is_no_plot(plot: Callable[[Sweep], Plot]) -> None:
+    found = plot(folded(realistic(1, cases=3, epochs=2)))
+    assert found.svg == "" and found.caption.endswith(".")
+
+
+def test_more_parameters_than_fit_are_said() -> None:
+    sweep = folded(realistic(6, cases=3, epochs=2))
+    more = {f"p{i}": i for i in range(20)}
+    trials = tuple(
+        replace(trial, parameters={name: value + trial.number for name, value in more.items()})
+        for trial in sweep.trials
+    )
+    sweep = replace(sweep, trials=trials)
+    assert "The first 12 of 20 parameters." in parameter_scores(sweep).caption
+    assert "The first 10 of 20 parameters." in parallel_coordinates(sweep).caption
+
+
+def test_powers_of_ten_are_written_as_such() -> None:
+    assert [power_of_ten(value) for value in (1e-5, 1.0, 1e3, 0.003)] == ["10⁻⁵", "10⁰", "10³", "0.003"]
+
+
+def test_without_importances_there_is_a_sentence() -> None:
+    assert importance_bars(()).svg == ""

@@ -30,9 +30,9 @@ from results.reports import (
     write_reports,
 )
 from results.reports import formats as formats_module
+from results.reports.assets import SCRIPTS, content_policy
 from results.reports.csv import cell
 from results.reports.document import Document, build_document
-from results.reports.html import content_policy
 from results.reports.markdown import escape
 from results.reports.screen import render_text
 from results.tables.patients import patient_dice
@@ -81,9 +81,9 @@ def html_of(document: Document) -> str:
 
 
 def test_the_built_in_formats() -> None:
-    assert [item.name for item in FORMATS] == ["screen", "csv", "markdown", "json", "html"]
+    assert [item.name for item in FORMATS] == ["screen", "csv", "markdown", "json", "html", "latex"]
     assert set(report_formats()) >= {item.name for item in FORMATS}
-    with pytest.raises(ResultsError, match="screen, csv, markdown, json, html"):
+    with pytest.raises(ResultsError, match="screen, csv, markdown, json, html, latex"):
         report_format("pdf")
 
 
@@ -169,7 +169,7 @@ def test_s06_hostile_names_are_only_text_in_html(hostile: Document, document: Do
     text = html_of(hostile)
     page, plain = Page(text), Page(html_of(document))
     assert {tag for tag, _ in page.tags} <= {tag for tag, _ in plain.tags}
-    assert sum(tag == "script" for tag, _ in page.tags) == 1
+    assert sum(tag == "script" for tag, _ in page.tags) == len(SCRIPTS)
     attributes = {name for _, found in page.tags for name in found}
     assert not [name for name in attributes if name.startswith("on")]
     for name in HOSTILE[:3]:
@@ -187,8 +187,9 @@ def test_s06_the_page_allows_no_request_and_only_its_own_script(document: Docume
     assert policy == content_policy()
     assert "default-src 'none'" in str(policy)
     assert "'unsafe-inline'" not in str(policy).split("script-src")[1].split(";")[0]
-    script = text.split("<script>")[1].split("</script>")[0]
-    assert content_policy(script) == policy
+    found = [part.split("</script>")[0] for part in text.split("<script>")[1:]]
+    assert len(found) == len(SCRIPTS)
+    assert content_policy(found) == policy
 
 
 def test_s06_hostile_names_are_only_text_in_markdown(hostile: Document) -> None:
@@ -282,13 +283,13 @@ def test_selection_is_not_judged_on_an_objective_that_is_no_dice_over_patients()
     assert alone.patients == 8
 
 
-@pytest.mark.parametrize("name", ["screen", "csv", "markdown", "json", "html"])
+@pytest.mark.parametrize("name", ["screen", "csv", "markdown", "json", "html", "latex"])
 def test_every_format_compares_the_pairs(name: str) -> None:
     document = build_document(folded(realistic(20, cases=12, epochs=2)))
     text = "".join(report_format(name).render(document).values())
     assert "not told apart" in text
     assert "first better" in text
-    if name in ("markdown", "html"):
+    if name in ("markdown", "html", "latex"):
         assert "Which differences can be shown" in text
         assert "How firm the ranking is" in text
     if name == "html":

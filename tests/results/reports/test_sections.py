@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from markupsafe import Markup
 
 from results.plots.style import Plot
 from results.reports import report_format
@@ -29,7 +30,7 @@ def document(monkeypatch: pytest.MonkeyPatch) -> Document:
     return build_document(folded(realistic(4, cases=2, epochs=2)))
 
 
-@pytest.mark.parametrize("name", ["html", "markdown", "json", "csv", "screen"])
+@pytest.mark.parametrize("name", ["html", "markdown", "json", "csv", "screen", "latex"])
 def test_every_format_shows_it(document: Document, name: str) -> None:
     text = "\n".join(report_format(name).render(document).values())
     assert "0.25" in text
@@ -51,3 +52,22 @@ def test_pages_link_to_it_and_draw_it(document: Document) -> None:
 def test_programs_get_its_facts_and_its_table(document: Document) -> None:
     assert '"answer": 42' in report_format("json").render(document)["report.json"]
     assert "extra.csv" in report_format("csv").render(document)
+
+
+def _marked(material: Material) -> Section:
+    hostile = Markup("<p id='own'>{}</p>").format("<i>not ours</i>")
+    return Section("marked", "Marked", "Marked", markup=lambda: hostile)
+
+
+def _unmarked(material: Material) -> Section:
+    return Section("unmarked", "Unmarked", "Unmarked", markup="<u>plain</u>")
+
+
+def test_markup_of_our_own_is_put_into_pages_only_and_plain_text_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sections_module, "SECTIONS", (_marked, _unmarked))
+    document = build_document(folded(realistic(2, cases=2, epochs=2)))
+    page = report_format("html").render(document)["report.html"]
+    assert "<p id='own'>&lt;i&gt;not ours&lt;/i&gt;</p>" in page
+    assert "<u>" not in page and "&lt;u&gt;plain&lt;/u&gt;" in page
+    for name in ("markdown", "json", "csv", "screen"):
+        assert "not ours" not in "".join(report_format(name).render(document).values())

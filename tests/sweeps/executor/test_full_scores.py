@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from sweeps.trial_files import FINAL, LATEST, STOP
+from liverseg.inference.overlays import OverlayBook
+from liverseg.preprocess.arrays import CaseSpan, PlaneMap
+from results.overlays import read_predictions
+from sweeps.executor.session import TrialSession
+from sweeps.trial_files import FINAL, LATEST, OVERLAYS, STOP
 from tests.liverseg.metrics.cases import reference_of, score_of
-from tests.sweeps.executor.attempts import UID, attempt, payload, record
+from tests.sweeps.executor.attempts import UID, attempt, payload, record, setting
 from tests.sweeps.fake_trainer import FakeRun
 
 HERE = "tests.sweeps.executor.test_full_scores"
@@ -22,7 +27,7 @@ class Scoring(FakeRun):
 
     beats = 0
 
-    def score_best(self, beat: Any) -> Any:
+    def score_best(self, beat: Any, on_volume: Any) -> Any:
         from liverseg.metrics import full_score
 
         truth, predicted = [[[1, 1, 2]]], [[[1, 1, 1]]]
@@ -30,6 +35,8 @@ class Scoring(FakeRun):
             type(self).beats += 1
             beat()
         case = score_of(truth, predicted, "case-a")
+        plane = PlaneMap((1, 3), (1, 3), 0, 0, 3)
+        on_volume(CaseSpan("case-a", "case-a", 0, 1, plane, reference_of(truth)), reference_of(predicted))
         return (full_score(case, reference_of(truth), reference_of(predicted)),)
 
 
@@ -39,11 +46,11 @@ class StoppedWhileScoring(Scoring):
     folder: Path
     asked = False
 
-    def score_best(self, beat: Any) -> Any:
+    def score_best(self, beat: Any, on_volume: Any) -> Any:
         if not type(self).asked:
             type(self).asked = True
             (self.folder / STOP).touch()
-        return super().score_best(beat)
+        return super().score_best(beat, on_volume)
 
 
 def cases_of(sweep: Path) -> list[dict[str, Any]]:
@@ -77,6 +84,31 @@ def test_a_stop_while_scoring_loses_nothing(tmp_path: Path, monkeypatch: pytest.
     assert [result["epoch"] for result in again] == [3], "no epoch is trained again"
     final = record(tmp_path, FINAL)
     assert final is not None and final["metrics"]["hd95_liver_mean"] == 0.0
+
+
+def test_the_labels_are_kept_to_be_looked_at(tmp_path: Path) -> None:
+    attempt(tmp_path, payload(), trainer=f"{HERE}:Scoring")
+    found = read_predictions(tmp_path / "trials" / UID / OVERLAYS, ["case-a"])["case-a"]
+    assert found.labels.tolist() == [[[1, 1, 1]]] and found.unseen_ml == 0.0
+
+
+def test_a_disk_that_is_full_then_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(book: OverlayBook, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OverlayBook, "write", full)
+        results = attempt(tmp_path, payload(), trainer=f"{HERE}:Scoring")
+    assert results[-1]["disk_full"] and record(tmp_path, FINAL) is None
+    again = attempt(tmp_path, payload(attempt=2), trainer=f"{HERE}:Scoring")
+    assert [result["epoch"] for result in again] == [3], "no epoch is trained again"
+    assert record(tmp_path, FINAL) is not None and (tmp_path / "trials" / UID / OVERLAYS).is_file()
+
+
+def test_an_attempt_from_the_beginning_keeps_no_labels_of_an_earlier_one(tmp_path: Path) -> None:
+    attempt(tmp_path, payload(), trainer=f"{HERE}:Scoring")
+    TrialSession(payload(attempt=2), setting(tmp_path, trainer=f"{HERE}:Scoring")).step()
+    assert not (tmp_path / "trials" / UID / OVERLAYS).exists()
 
 
 def test_a_trainer_that_cannot_score_in_full_keeps_what_it_has(tmp_path: Path) -> None:

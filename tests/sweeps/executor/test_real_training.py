@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from liverseg.preprocess.arrays import Pack
 from liverseg.training.loop import TrainingRun
 from liverseg.training.position import read_position
 from liverseg.training.weights import read_best
+from results.overlays import read_predictions
 from sweeps.executor import trainer
 from sweeps.executor.setting import TRAINER
-from sweeps.trial_files import FINAL, STOP
+from sweeps.trial_files import FINAL, OVERLAYS, STOP
 from tests.liverseg.training.packs import SIZE, blob_pack
 from tests.sweeps.executor.attempts import UID, attempt, payload, record
 
@@ -37,6 +39,18 @@ class Stopped(TrainingRun):
             on_batch(updates)
 
         return super().run_epoch(tell)
+
+
+def check_overlays(sweep: Path, validation: Pack, final: dict[str, Any]) -> None:
+    """The labels that were kept have the Dice that was recorded: no scan is cut or resampled here."""
+    dice = {row[0]: row[2] for row in final["cases"]}
+    found = read_predictions(sweep / "trials" / UID / OVERLAYS, list(dice))
+    assert set(found) == set(dice) == {span.uid for span in validation.cases}
+    for span in validation.cases:
+        truth, labels = np.asarray(span.reference.labels) >= 1, found[span.uid].labels >= 1
+        assert labels.shape == truth.shape and found[span.uid].unseen_ml == 0
+        overlap = 2 * np.count_nonzero(truth & labels) / (np.count_nonzero(truth) + np.count_nonzero(labels))
+        assert overlap == pytest.approx(dice[span.uid])
 
 
 def test_r03_a_stopped_training_goes_on_to_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,6 +78,9 @@ def test_r03_a_stopped_training_goes_on_to_the_same_numbers(tmp_path: Path, monk
     for name in ("metrics", "best_epoch", "cases", "epochs", "updates"):
         assert finals[0][name] == finals[1][name], name
     assert finals[0]["history"]["loss"] == finals[1]["history"]["loss"]
+    kept = [(sweep / "trials" / UID / OVERLAYS).read_bytes() for sweep in (whole, cut)]
+    assert kept[0] == kept[1], "the same prediction gives the same file"
+    check_overlays(whole, packs[1], finals[0])
     weights = [read_best(sweep / "trials" / UID / "checkpoint")[1] for sweep in (whole, cut)]
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -249,6 +249,7 @@ class TestDeletion:
             "state/0/state.json",
             "state/1/a.npz",
             "final.json",
+            "overlays.npz",
         ):
             path = tmp_path / "t0" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -258,9 +259,9 @@ class TestDeletion:
     @pytest.mark.parametrize(
         ("what", "left"),
         [
-            ((), ["checkpoint", "final.json", "state"]),
+            ((), ["checkpoint", "final.json", "overlays.npz", "state"]),
             ((WEIGHTS,), ["final.json", "state"]),
-            ((STATE,), ["checkpoint", "final.json"]),
+            ((STATE,), ["checkpoint", "final.json", "overlays.npz"]),
             (BOTH, ["final.json"]),
         ],
     )
@@ -288,7 +289,12 @@ class TestDeletion:
             patch.setattr(shutil, "rmtree", crash)
             with pytest.raises(KeyboardInterrupt):
                 delete(folder, (WEIGHTS,))
-        assert sorted(path.name for path in folder.iterdir()) == [".checkpoint.released", "final.json", "state"]
+        assert sorted(path.name for path in folder.iterdir()) == [
+            ".checkpoint.released",
+            "final.json",
+            "overlays.npz",
+            "state",
+        ]
         assert present(folder, (WEIGHTS,))
         delete(folder, (WEIGHTS,))
         assert sorted(path.name for path in folder.iterdir()) == ["final.json", "state"]
@@ -297,7 +303,7 @@ class TestDeletion:
         (folder / ".state.released").mkdir()
         (folder / ".state.released" / "old").write_text("x")
         delete(folder, (STATE,))
-        assert sorted(path.name for path in folder.iterdir()) == ["checkpoint", "final.json"]
+        assert sorted(path.name for path in folder.iterdir()) == ["checkpoint", "final.json", "overlays.npz"]
 
     def test_what_a_link_points_to_stays(self, folder: Path, tmp_path: Path) -> None:
         precious = tmp_path / "precious"
