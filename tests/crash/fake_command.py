@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,18 @@ def no_scans(spec: Spec, reporter: Any) -> Cohort:
 
 @contextlib.contextmanager
 def workplace(spec: Spec, cohort: Cohort, reporter: Any, interrupts: Interrupts) -> Iterator[Workplace]:
-    config = LocalConfig(cpus=spec.cluster.cpus, gpus=0, object_store_bytes=80 * MIB)
+    config = LocalConfig(cpus=spec.cluster.cpus, gpus=0, object_store_bytes=80 * MIB, **_in_memory())
     with local_ray(config, environment={"OMP_NUM_THREADS": "1"}) as resources:
         interrupts.install()
         interrupts.check()
         slots = slots_for(resources, cpus=spec.trial.cpus, gpus=0)
         yield Workplace(spec, Prepared(({},), 0, 0), slots)
+
+
+def _in_memory() -> dict[str, Any]:
+    """Ray's own files where those of the tests are, see `tests/conftest.py`: a disk would be waited for."""
+    root = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    return {"temp_root": root} if root else {}
 
 
 def fake_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:

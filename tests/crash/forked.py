@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -220,15 +221,14 @@ def _started_after_their_end(path: Path) -> int:
     return sum(event.name == "started" and event.seq > ended.get(event.payload["uid"], event.seq) for event in events)
 
 
-def import_everything() -> None:
-    """Once, before the first fork, rather than in every child."""
-
-    import liverseg.training.checkpoint
-    import liverseg.training.position
-    import liverseg.training.record
-    import liverseg.training.weights  # noqa: F401
+def import_everything(root: Path) -> None:
+    """Once, before the first fork, rather than in every child, which takes most of its time: by a sweep that is not looked at."""
+    rehearsal = root / "rehearsal"
+    rehearsal.mkdir()
+    drive(rehearsal, 0, 1)
+    assert threading.active_count() == 1, "a thread would be lost in the children"
 
 
 if __name__ == "__main__":
-    import_everything()
+    import_everything(Path(sys.argv[1]))
     sys.stdout.write(json.dumps(torture(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))) + "\n")

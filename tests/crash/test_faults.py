@@ -189,8 +189,12 @@ def test_r08_no_trial_outlives_its_deadline(tmp_path: Path) -> None:
         assert (trial.state, trial.failure) == ("failed", "timeout"), fault
         assert "trial.deadline" in trial.message, fault
         assert DEADLINE_S <= lasted_s(events, trial.uid) < DEADLINE_S + MARGIN_S, fault
-    good = [trial.state for trial in late.sweep.trials if trial.parameters["weight_decay"] in NO_FAULT]
-    assert good == ["finished"] * 3
+    good = [trial for trial in late.sweep.trials if trial.parameters["weight_decay"] in NO_FAULT]
+    assert len(good) == 3
+    for trial in good:
+        # On a machine that is busy enough a trial without a fault may take too long as well, and no other end is right.
+        outlived = trial.failure == "timeout" and lasted_s(events, trial.uid) >= DEADLINE_S
+        assert trial.state == "finished" or outlived, trial
     # What a slow trial has done by then is kept, for another attempt with a later deadline.
     assert any((tmp_path / "runs/fake/trials" / late.trial("slow").uid / "state").iterdir())
     assert "Traceback" not in late.errors

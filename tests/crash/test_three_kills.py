@@ -47,6 +47,7 @@ def prepared(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.timeout(900)
 def test_three_kills_of_a_real_sweep_leave_the_table_as_it_would_have_been(tmp_path: Path) -> None:
     whole, cut = prepared(tmp_path / "whole"), prepared(tmp_path / "cut")
     driver = Driver(REAL_COMMAND, ["run", "spec.yaml", "--plain"], whole)
