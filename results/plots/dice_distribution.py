@@ -15,7 +15,8 @@ from results.plots.marks import architectures, mark, mark_rows
 from results.plots.style import INK, Plot, label, look, settings, svg_of
 from results.ranking import best_by_architecture
 from results.records import Sweep
-from results.tables.patients import patient_dice
+from results.statistics import Scores as PatientScores
+from results.statistics import architecture_scores
 
 NAME, TITLE = "patients", "Dice by patient"
 FEWEST_FOR_A_BOX = 4
@@ -25,11 +26,11 @@ Scores = dict[str, list[float]]
 
 def dice_distribution(sweep: Sweep) -> Plot:
     """One panel a label; labels and architectures without a number are named in the caption."""
-    best = best_by_architecture(sweep.trials, sweep.sweep.objectives)
-    panels: dict[str, Scores] = {}
-    for name in (name for name in ("liver", "tumour") if name in sweep.sweep.labels):
-        dice = {key: sorted(patient_dice(trial, name).items()) for key, trial in best.items() if trial is not None}
-        panels[name] = {key: [value for _, value in pairs if math.isfinite(value)] for key, pairs in dice.items()}
+    found = architecture_scores(sweep)
+    names = [name for name, best in best_by_architecture(sweep.trials, sweep.sweep.objectives).items() if best]
+    panels: dict[str, Scores] = {
+        part: _scores(found, part, names) for part in ("liver", "tumour") if part in sweep.sweep.labels
+    }
     shown = {name: scores for name, scores in panels.items() if any(scores.values())}
     if not shown:
         return Plot(NAME, TITLE, "No finished trial has scores of single patients, so there is no distribution.")
@@ -38,8 +39,18 @@ def dice_distribution(sweep: Sweep) -> Plot:
     return Plot(NAME, TITLE, _caption(panels, shown), svg)
 
 
+def _scores(found: PatientScores, part: str, names: Sequence[str]) -> Scores:
+    """Dice of the patients that have a number, by name of the patient; a patient's is averaged over repetitions."""
+    if part not in found.labels:
+        return {name: [] for name in names}
+    rows = dict(zip(found.models, found.by_patient(part), strict=True))
+    return {name: [float(value) for value in rows.get(name, ()) if math.isfinite(value)] for name in names}
+
+
 def _caption(panels: dict[str, Scores], shown: dict[str, Scores]) -> str:
-    text = "Each mark is one validation patient, scored by the architecture's best trial; n is the number of patients. "
+    text = (
+        "Each mark is one validation patient, scored by the architecture's best setting; n is the number of patients. "
+    )
     text += f"Boxes (quartiles and median) from {FEWEST_FOR_A_BOX} patients on."
     missing = [name for name in panels if name not in shown]
     if "tumour" in missing:

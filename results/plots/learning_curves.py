@@ -46,7 +46,8 @@ def learning_curves(sweep: Sweep, metric: str = "val_dice") -> Plot:
 def _curves(sweep: Sweep, metric: str) -> dict[str, list[Curve]]:
     """Curves by architecture, best trial first."""
     found: dict[str, list[Curve]] = {}
-    for place in rank_trials(sweep.trials, sweep.sweep.objectives):
+    own = [trial for trial in sweep.trials if not trial.replicate_of]
+    for place in rank_trials(own, sweep.sweep.objectives):
         known = found.get(place.trial.architecture, [])
         if len(known) < MOST_TRIALS and place.trial.history_json:
             curve = _curve(place.trial, metric)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -27,7 +28,11 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def parallel_coordinates(sweep: Sweep) -> Plot:
-    """One axis for the architecture, one for each parameter that varied (at most `MOST_AXES`), one for the score."""
+    """One axis for the architecture, one for each parameter that varied (at most `MOST_AXES`), one for the score.
+
+    Repetitions of a setting on other folds or with other seeds are left out.
+    """
+    sweep = replace(sweep, trials=tuple(trial for trial in sweep.trials if not trial.replicate_of))
     names = swept_parameters(sweep.trials)
     scored = scored_trials(sweep)
     if not names or not scored:

@@ -25,9 +25,16 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def scored_trials(sweep: Sweep) -> tuple[TrialRecord, ...]:
-    """Finished trials with a number for the first objective."""
+    """Finished trials of the search with a number for the first objective.
+
+    Repetitions of a setting on other folds or with other seeds are left out: other patients have other scores.
+    """
     metric = sweep.sweep.objective.metric
-    return tuple(trial for trial in sweep.trials if trial.state == "finished" and math.isfinite(trial.metric(metric)))
+    return tuple(
+        trial
+        for trial in sweep.trials
+        if trial.state == "finished" and not trial.replicate_of and math.isfinite(trial.metric(metric))
+    )
 
 
 def parameter_scores(sweep: Sweep) -> Plot:

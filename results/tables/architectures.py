@@ -62,7 +62,7 @@ def _columns(sweep: Sweep) -> list[str]:
 def _row(sweep: Sweep, name: str, best: Setting | None, trials: Sequence[TrialRecord]) -> dict[str, Any]:
     row: dict[str, Any] = {"architecture": name, "best_trial": best.first.uid if best else ""}
     if best is not None:
-        row |= _of_best(sweep, best)
+        row |= setting_figures(sweep, best)
     own = [trial for trial in trials if not trial.replicate_of]
     states = Counter(trial.state for trial in own)
     row |= {"trials": len(own)} | {state: states[state] for state in ("finished", "pruned", "failed")}
@@ -71,7 +71,8 @@ def _row(sweep: Sweep, name: str, best: Setting | None, trials: Sequence[TrialRe
     return row
 
 
-def _of_best(sweep: Sweep, best: Setting) -> dict[str, Any]:
+def setting_figures(sweep: Sweep, best: Setting) -> dict[str, Any]:
+    """The columns of `architecture_table` that are about a setting."""
     first = best.first
     row: dict[str, Any] = {name: _of_setting(best, name) for name in score_columns(sweep)}
     row |= {"trainings": len(best.trials), "parameters_m": first.cost.parameters / 1e6, "gflops": first.cost.gflops}

@@ -109,7 +109,7 @@ def fight_table(found: Sequence[Fight]) -> pd.DataFrame:
             "winner_then": share.winner_then,
             "gap_then": share.gap_then if math.isfinite(share.gap_then) else math.nan,
             "gap": fight.gap,
-            "reading": share.reading,
+            "reading": share.reading if fight.gap > 0 else "not behind",
             "outcome": fight.outcome,
         }
         for fight in found
