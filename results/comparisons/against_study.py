@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
 from results import study
 from results.comparisons.entries import Entry
-from results.ranking import best_by_architecture, best_trials
-from results.records import TrialRecord
+from results.ranking import best_by_architecture, best_trials, settings
+from results.records import SplitRecord, TrialRecord
 from results.reports.history import counted
 from results.reports.section import Section
 from results.reports.table import Shown, Table, make_table
 from results.statistics import score_in
 from results.tables import BASELINE
+from results.tables.architectures import setting_metrics
 from results.tables.trials import study_columns
 from results.text import printable
 
@@ -51,7 +53,8 @@ def _baseline_sentence(entry: Entry) -> str:
     """How many of a sweep's networks beat the empty prediction for tumour, in a sentence; empty where that is not known."""
     empty = _figures(entry, entry.record.baseline)["slice_tumour"]
     best = best_by_architecture(entry.sweep.trials, entry.record.objectives)
-    found = [_figures(entry, trial.metrics)["slice_tumour"] for trial in best.values() if trial is not None]
+    own = [setting_metrics(entry.sweep, trial) for trial in best.values() if trial is not None]
+    found = [_figures(entry, metrics)["slice_tumour"] for metrics in own]
     known = [value for value in found if math.isfinite(value)]
     if not math.isfinite(empty) or not known:
         return ""
@@ -102,11 +105,21 @@ def _of_study(dice: study.SliceDice) -> dict[str, float]:
 def _ours(entry: Entry, best: TrialRecord) -> list[dict[str, Any]]:
     cost = {"parameters_m": best.cost.parameters / 1e6, "s_per_epoch": best.cost.s_per_epoch}
     row: dict[str, Any] = {"architecture": best.architecture, "source": entry.name}
-    rows = [row | _figures(entry, best.metrics) | cost]
-    score = score_in(best, entry.record.openings[0]) if entry.record.openings else None
-    if score is not None:
-        rows.append(row | {"source": f"{entry.name}, test"} | _figures(entry, score.metrics))
+    rows = [row | _figures(entry, setting_metrics(entry.sweep, best)) | cost]
+    metrics = _test_metrics(entry, best)
+    if metrics:
+        rows.append(row | {"source": f"{entry.name}, test"} | _figures(entry, metrics))
     return rows
+
+
+def _test_metrics(entry: Entry, best: TrialRecord) -> dict[str, float]:
+    """Means over the trainings of a setting that the first opening of the test patients scored; empty without one."""
+    trials = settings(entry.sweep.trials)[best.uid].trials if entry.record.openings else ()
+    scores = [score for trial in trials if (score := score_in(trial, entry.record.openings[0])) is not None]
+    return {
+        name: fmean(score.metrics.get(name, math.nan) for score in scores)
+        for name in (scores[0].metrics if scores else ())
+    }
 
 
 def _figures(entry: Entry, metrics: Mapping[str, float]) -> dict[str, Any]:
@@ -246,7 +259,7 @@ def _protocol(entry: Entry) -> dict[str, str]:
     return {
         "score that ranks": f"{objectives}: per patient, native grid",
         "liver": liver,
-        "scored on": counted(len(split.validation), "validation patient"),
+        "scored on": _scored_on(split),
         "test patients": opened if split.test else "none",
         "slices scored": "every slice of each volume",
         "trained on": counted(len(split.train), "patient"),
@@ -263,6 +276,13 @@ def _protocol(entry: Entry) -> dict[str, str]:
     }
 
 
+def _scored_on(split: SplitRecord) -> str:
+    if not split.folds:
+        return counted(len(split.validation), "validation patient")
+    count = len({patient for fold in split.folds for patient in fold.validation})
+    return f"{counted(count, 'validation patient')} in {len(split.folds)} folds"
+
+
 def _values(trials: Sequence[TrialRecord], name: str) -> str:
     """The values of a parameter among the best trials, as short as can be."""
     values = {trial.parameters[name] for trial in trials if isinstance(trial.parameters.get(name), (str, int, float))}
@@ -276,7 +296,7 @@ def _values(trials: Sequence[TrialRecord], name: str) -> str:
 def _chosen(entry: Entry) -> str:
     search = entry.record.spec.get("search")
     sampler = str(search.get("sampler") or "") if isinstance(search, Mapping) else ""
-    count = counted(len(entry.sweep.trials), "trial")
+    count = counted(sum(not trial.replicate_of for trial in entry.sweep.trials), "trial")
     return printable(f"{sampler} over {count}" if sampler else count)
 
 

@@ -16,6 +16,7 @@ from results.reports.layouts import STUDY_NOTE
 from results.reports.table import Shown, Table, make_table
 from results.statistics import Comparison, Summary
 from results.tables import BASELINE
+from results.tables.architectures import setting_metrics
 from results.tables.trials import study_columns
 
 
@@ -29,7 +30,7 @@ def side_by_side(
     """One row a sweep and architecture, then one a sweep for the all-background baseline.
 
     Columns: `rank` (where all may be ranked together), `sweep`, `architecture`, `test_L_mean`, `test_L_sd` and `test_n` (where
-    `test` is given), `dice_L_mean`, `dice_L_sd` (validation, of the best trial), the study's slice Dice as `slice_L`,
+    `test` is given), `dice_L_mean`, `dice_L_sd` (validation, of the best setting), the study's slice Dice as `slice_L`,
     `parameters_m`, `finished` and `trials` of the architecture, `n_patients` (validation), `best_trial`.
 
     Args:
@@ -84,12 +85,13 @@ def _test(comparison: Comparison | None, name: str, labels: Sequence[str]) -> di
 
 
 def _own(entry: Entry, architecture: str, trial: TrialRecord | None, labels: Sequence[str]) -> dict[str, Any]:
-    trials = [item for item in entry.sweep.trials if item.architecture == architecture]
+    own = [item for item in entry.sweep.trials if not item.replicate_of]
+    trials = [item for item in own if item.architecture == architecture]
     row: dict[str, Any] = {"finished": sum(item.state == "finished" for item in trials), "trials": len(trials)}
     if trial is None:
         return row | {"best_trial": ""}
     row |= {"best_trial": trial.uid, "parameters_m": trial.cost.parameters / 1e6}
-    return row | _scores(entry, trial.metrics, labels)
+    return row | _scores(entry, setting_metrics(entry.sweep, trial), labels)
 
 
 def _baseline(entry: Entry, labels: Sequence[str]) -> dict[str, Any]:

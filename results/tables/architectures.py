@@ -87,6 +87,14 @@ def _of_setting(best: Setting, name: str) -> float:
     return best.mean(name)
 
 
+def setting_metrics(sweep: Sweep, best: TrialRecord) -> dict[str, float]:
+    """Scores of the setting of its first trial: means over its trainings, Dice over all patients that these scored."""
+    setting = settings(sweep.trials).get(best.uid)
+    if setting is None or len(setting.trials) == 1:
+        return dict(best.metrics)
+    return {name: setting.mean(name) for name in best.metrics} | _over_patients(sweep, setting)
+
+
 def _over_patients(sweep: Sweep, best: Setting) -> dict[str, Any]:
     """Dice over all patients that any of the trainings was scored on, each patient averaged over those."""
     scores = architecture_scores(sweep, {best.first.architecture: best.first})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from results.text import printable
-from sweeps.cli import EXIT_FAILED_TRIALS, EXIT_INTERRUPTED
+from sweeps.cli import EXIT_FAILED_TRIALS, EXIT_FAILURE, EXIT_INTERRUPTED
 from sweeps.cli.console import note, print_document, print_tables, stderr_console, write_json, write_text
 from sweeps.cli.options import NameArgument, PlainOption, RootOption
 
@@ -37,7 +37,8 @@ def watch(
     Shows the table of `run`, or without a terminal a line when a trial ends, then the ranked tables. When the driver has died
     it says so. Ctrl-C ends the watching and not the sweep.
 
-    Exit code 0 when no driver is at work any more, 3 when trials have failed by then; with --once 0. After Ctrl-C 130.
+    Exit code 0 when the sweep has ended or was interrupted, 3 when trials have failed by then, 1 when its driver has died; with
+    --once 0. After Ctrl-C 130.
     """
     from sweeps.folder import SweepFolder
     from sweeps.watch import Watcher, state_of
@@ -54,6 +55,8 @@ def watch(
     except KeyboardInterrupt:
         note(f"no longer watching; the sweep goes on, and ends with: liversweep stop {folder.name}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    if state_of(watcher, driven=False) == "gone":
+        raise typer.Exit(EXIT_FAILURE)
     if watcher.progress.failed:
         raise typer.Exit(EXIT_FAILED_TRIALS)
 

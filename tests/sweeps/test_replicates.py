@@ -14,6 +14,7 @@ from results.ledger_line import Event
 from results.records import Replication, TrialRecord
 from results.reports.document import build_document
 from results.tables import architecture_table, case_table, factor_table, trial_table
+from results.tables.architectures import setting_metrics
 from sweeps.folder import SweepFolder
 from sweeps.fork import inherited_trials
 from sweeps.resume import examine
@@ -86,6 +87,9 @@ def test_tables_tell_settings_from_their_repetitions(machine: Machine, tmp_path:
     assert set(trials.loc[trials["replicate_of"] != "", "rank"].isna()) == {True}
     table = architecture_table(sweep)
     assert table["trainings"].tolist()[:2] == [4, 4] and table["trials"].tolist()[:2] == [2, 2]
+    whole = setting_metrics(sweep, sweep.trial(str(table["best_trial"].iloc[0])))
+    assert whole["dice_liver_mean"] == table["dice_liver_mean"].iloc[0]
+    assert whole["val_dice"] == pytest.approx(trials["mean_objective"].iloc[0])
     assert factor_table(sweep, "learning_rate")["trials"].sum() == 4
     assert case_table(sweep)["trial"].nunique() == 8
     text = " ".join(build_document(sweep).summary)

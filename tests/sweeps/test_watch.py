@@ -245,7 +245,7 @@ def test_watch_tells_a_finished_sweep_in_its_tables(tmp_path: Path) -> None:
 def test_watch_says_how_an_unfinished_sweep_goes_on(driver: Driver, tmp_path: Path, reason: str) -> None:
     driver.leave(reason)
     result = said("watch", "a", cwd=tmp_path)
-    assert result.code == 0 and result.err.endswith("continue with: liversweep resume a\n")
+    assert result.code == (0 if reason else 1) and result.err.endswith("continue with: liversweep resume a\n")
     assert ("the driver is gone" in result.err) is (reason == "")
     document = json.loads(said("watch", "a", "--once", "--json", cwd=tmp_path).out)
     assert document["state"] == (reason or "gone") and document["eta_s"] is None
