@@ -158,7 +158,9 @@ def test_a_truncated_plain_file_is_caught_even_between_header_and_voxels(tmp_pat
         read_voxels(path, header)
 
 
-@pytest.mark.parametrize("garbage", [b"x", b"garbage", b"\x1f\x8b", b"\x1f", b"\0" * 9 + b"x", gzip.compress(b"x", mtime=0)])
+@pytest.mark.parametrize(
+    "garbage", [b"x", b"garbage", b"\x1f\x8b", b"\x1f", b"\0" * 9 + b"x", gzip.compress(b"x", mtime=0)]
+)
 def test_garbage_behind_the_stream_is_caught(tmp_path: Path, garbage: bytes) -> None:
     path = put(tmp_path / "a.nii.gz", nifti_bytes(VOXELS))
     path.write_bytes(path.read_bytes() + garbage)
