@@ -46,7 +46,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def cohort() -> Any:
     return SimpleNamespace(
-        slices=lambda part: {"train": 400, "validation": 80, "test": 90}[part], part=lambda part: range(7)
+        slices=lambda part: {"train": 400, "validation": 80, "test": 90}[part], part=lambda part: range(7), folds=1
     )
 
 
@@ -115,3 +115,13 @@ def test_an_architecture_that_cannot_be_measured_still_takes_room(
     monkeypatch.setattr(module, "_probe", lambda *_: {"error": "out of memory"})
     found = of(tmp_path)
     assert found.seconds is None and found.architectures[0].problem == "out of memory" and found.disk == before
+
+
+def test_repetitions_cost_time_and_disk_and_only_the_weights_of_the_selected_stay(tmp_path: Path) -> None:
+    once, often = of(tmp_path), of(tmp_path, SPEC, "data.split.folds=3", "train.seeds=2")
+    assert [row.replicates for row in often.architectures] == [5] * len(often.architectures)
+    assert [row.trials for row in often.architectures] == [row.trials for row in once.architectures]
+    assert often.seconds > once.seconds and often.disk.weights_bytes > once.disk.weights_bytes  # type: ignore[operator]
+    assert often.disk.states_bytes == once.disk.states_bytes, "no training goes on from a repetition"
+    all_of_them = of(tmp_path, SPEC, "train.seeds=2", "search.replicate=all")
+    assert [row.replicates for row in all_of_them.architectures] == [row.trials for row in once.architectures]
