@@ -187,4 +187,6 @@ def _unique(values: Iterable[Any]) -> list[Any]:
 
 
 def _as_text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    """JSON; whole numbers without a point, so that 0 and 0.0 are one."""
+    whole = _is_number(value) and float(value).is_integer()
+    return json.dumps(int(value) if whole else value, sort_keys=True)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps import trial_files
+from sweeps.disk import free_bytes
 
 DIED = "the worker process died without a word: killed by the system, most often for want of memory"
 MEMORY = (
@@ -42,6 +43,8 @@ USED_UP = "its worker was used up"
 
 LOSSES = 3
 """So often in a row a trial may lose its worker without having come any further."""
+NO_ROOM_BYTES = 16384
+"""With less free disk a text about an error may not have been written."""
 CONNECT_S = 1.0
 """Patience with a machine's port. Nothing else of a sweep goes on meanwhile."""
 
@@ -86,10 +89,19 @@ def cause_of_death(trial: Path, attempt: int, error_file: str | None) -> Death:
     if unstarted is not None and unstarted.get("attempt") == attempt:
         return Death("crash", DIED, USED_UP)
     text = _text(error_file)
-    full = next((mark for mark in _DISK_MARKS if mark in text), "")
+    full = next((mark for mark in _DISK_MARKS if mark in text), "") or _unsaid(trial, text)
     if full:
         return Death("crash", DIED, disk=full)
     return _judge(text, signed_worker(trial, attempt))
+
+
+def _unsaid(trial: Path, text: str) -> str:
+    """A full disk as the cause of there being no word at all: Tune's text about the error had no room either."""
+    try:
+        full = not text and free_bytes(trial) < NO_ROOM_BYTES
+    except OSError:
+        return ""
+    return os.strerror(errno.ENOSPC) if full else ""
 
 
 def _judge(text: str, worker: dict[str, Any] | None) -> Death:

@@ -76,6 +76,8 @@ def test_r10_a_disk_that_fills_up_under_a_sweep(small_disk: Path, leave_bytes: i
     if not leave_bytes:
         again = Command(FAKE_COMMAND, ["resume", "fake", "--plain"], small_disk)
         assert again.wait() == 1 and "make room" in again.text and "Traceback" not in again.text
+        failed = [trial for trial in sweep_of(small_disk).trials if trial.state == "failed"]
+        assert not failed, [(trial.uid, trial.failure, trial.message) for trial in failed]
     ballast.unlink()
     last = Command(FAKE_COMMAND, ["resume", "fake", "--plain"], small_disk)
     assert last.wait() == 0, last.text

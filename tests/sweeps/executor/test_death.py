@@ -203,3 +203,15 @@ def test_trials_are_counted_apart_and_other_deaths_not_at_all() -> None:
         assert losses.judge("t", crash, 0) == crash and losses.judge("t", used, 0) == used
     for number in range(3 * LOSSES):
         assert losses.judge(f"t{number}", LOSS, 0) == LOSS
+
+
+def test_no_word_on_a_full_disk_is_the_disks_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = tmp_path / "t0"
+    trial.mkdir()
+    assert cause_of_death(trial, 1, None).disk == ""
+    monkeypatch.setattr("sweeps.executor.death.free_bytes", lambda path: 0)
+    assert cause_of_death(trial, 1, None).disk == "No space left on device"
+    assert cause_of_death(trial, 1, str(tmp_path / "none")).disk == "No space left on device"
+    told = tmp_path / "error.txt"
+    told.write_text(WORKER_KILLED)
+    assert cause_of_death(trial, 1, str(told)).disk == "", "Tune had room to say what it was"
