@@ -35,6 +35,15 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     assert no_process_left(folder)
 
 
+@pytest.fixture
+def fresh_machines(tmp_path: Path) -> Iterator[Machines]:
+    """A Ray of its own: on one that has lost machines while Tune ran, what Tune left behind may hold the CPUs that are left."""
+    machines = Machines(tmp_path)
+    yield machines
+    machines.close()
+    assert no_process_left(tmp_path)
+
+
 def named(folder: Path, sweep: str, *names: str) -> list[Event]:
     return [event for event in events_of(folder, sweep) if event.name in names]
 
@@ -164,7 +173,8 @@ def test_r07_rays_memory_monitor_ends_a_trial_and_not_the_sweep(machines: Machin
         assert event.payload["kind"] == "oom" and event.payload["message"].startswith(MEMORY)
 
 
-def test_r11_packs_of_a_lost_machine_are_made_again(machines: Machines, tmp_path: Path) -> None:
+def test_r11_packs_of_a_lost_machine_are_made_again(fresh_machines: Machines, tmp_path: Path) -> None:
+    machines = fresh_machines
     places = machines.up(2)
     write_cohort(tmp_path / "scans", PhantomConfig(cases=4, matrix_px=(128, 128), slices=(12, 16)))
     (tmp_path / "spec.yaml").write_text(
