@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -101,6 +101,13 @@ def _outdated(folder: SweepFolder) -> bool:
     return not last.exists() or last.stat().st_mtime_ns < folder.ledger.stat().st_mtime_ns
 
 
+def wrote(files: Sequence[Path]) -> list[str]:
+    """A line for the page to look at, and one for the files beside it."""
+    pages = [f"wrote {path}" for path in files if path.suffix == ".html"]
+    others = len(files) - len(pages)
+    return [*pages, *([f"and {others} files beside it: Markdown, CSV, JSON and LaTeX"] if others else [])]
+
+
 def _show(path: Path, as_json: bool, *, write: bool) -> None:
     """The reports on disk, then the ranked tables (or the JSON report) on stdout: these also when the disk takes no report.
 
@@ -112,8 +119,8 @@ def _show(path: Path, as_json: bool, *, write: bool) -> None:
 
     refusal: ResultsError | None = None
     try:
-        for report in write_reports(path, REPORTS) if write else ():
-            note(f"wrote {report}")
+        for line in wrote(write_reports(path, REPORTS)) if write else ():
+            note(line)
     except ResultsError as error:
         refusal = error
     print_document(read_document(path), as_json)

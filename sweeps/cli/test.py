@@ -12,7 +12,7 @@ from sweeps.cli.console import note as tell
 from sweeps.cli.console import print_section, write_json
 from sweeps.cli.options import AdjustOption, DataOption, JsonOption, RootOption, SweepArgument
 from sweeps.cli.resume import places
-from sweeps.cli.run import REPORTS, TerminalReporter
+from sweeps.cli.run import REPORTS, TerminalReporter, wrote
 
 if TYPE_CHECKING:
     from results.reports.document import Document
@@ -59,8 +59,8 @@ def _finish(outcome: OpeningOutcome, as_json: bool) -> None:
         write_json(_as_json(outcome, document))
     else:
         print_section(document, "test-patients")
-    for report in write_reports(path, REPORTS):
-        tell(f"wrote {report}")
+    for line in wrote(write_reports(path, REPORTS)):
+        tell(line)
     if outcome.failed:
         count = len(outcome.failed)
         tell(f"{count} trials could not be scored; try them again with: liversweep test {outcome.folder.name}")
