@@ -29,6 +29,11 @@ def disk_message(error: BaseException) -> str:
     return f"{full.strerror}: {full.filename}" if full.filename else str(full.strerror)
 
 
+def sent_away(error: BaseException) -> bool:
+    """Whether Ray is ending this worker (its answer to SIGTERM is a `SystemExit` that bears a message): no trial's fault."""
+    return isinstance(error, SystemExit) and hasattr(error, "ray_terminate_msg")
+
+
 def failure_kind(error: BaseException) -> str:
     """One of oom, nan, invalid, timeout, crash, data."""
     from liverseg.errors import ConfigError, DataError, TrainingError

@@ -21,7 +21,7 @@ from liverseg.errors import DeadlineError
 from sweeps import trial_files
 from sweeps.errors import SweepError
 from sweeps.executor.artefacts import Artefacts
-from sweeps.executor.failure import disk_full, disk_message, failure_kind, failure_message
+from sweeps.executor.failure import disk_full, disk_message, failure_kind, failure_message, sent_away
 from sweeps.executor.full_scores import with_full_scores
 from sweeps.executor.guard import Guard, Limits, Stand, deadline_message
 from sweeps.executor.memory import return_free_memory
@@ -68,6 +68,7 @@ class TrialSession:
 
         Raises:
             SweepError: the trial failed; `failed.json` says why in one line.
+            SystemExit: Ray ends the worker; the trial's records stay as they are.
         """
         try:
             self._begin()
@@ -75,6 +76,8 @@ class TrialSession:
                 return self._step()
         # Also `sys.exit` and a keyboard interrupt inside a trainer end the trial, and not the worker without a word.
         except BaseException as error:
+            if sent_away(error):
+                raise
             return self._end(error)
 
     def close(self) -> None:

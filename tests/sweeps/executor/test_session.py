@@ -22,6 +22,7 @@ from sweeps.search.states import newest_state
 from sweeps.trial_files import FAILED, FINAL, LATEST, STOP, WORKER, write_record
 from tests.sweeps.executor.attempts import UID, attempt, forked, payload, record, run_trial, setting
 from tests.sweeps.fake_trainer import FakeRun, fault_parameters
+from tests.sweeps.trees import tree
 
 HERE = "tests.sweeps.executor.test_session"
 KILLED = 9
@@ -253,6 +254,26 @@ def test_a_trial_goes_on_from_the_state_of_another(tmp_path: Path) -> None:
     assert results[0]["checkpoint"]["path"] == f"trials/{UID}/state/0"
     same_training(sweep, whole)
     assert read_position(sweep / "trials" / "older" / "state" / "0").epochs == 1
+
+
+def test_a_worker_that_ray_ends_leaves_no_word_of_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = TrialSession(payload(), setting(tmp_path))
+    session.step()
+    before = tree(tmp_path)
+
+    def told(*_: object) -> None:
+        error = SystemExit(1)
+        error.ray_terminate_msg = "The process receives a SIGTERM."  # type: ignore[attr-defined]
+        raise error
+
+    monkeypatch.setattr(session.run, "run_epoch", told)
+    with pytest.raises(SystemExit):
+        session.step()
+    session.close()
+    assert not (tmp_path / "trials" / UID / "failed.json").exists()
+    assert {name for name in tree(tmp_path) if name.endswith(".json")} == {
+        name for name in before if name.endswith(".json")
+    }
 
 
 @pytest.mark.parametrize(
