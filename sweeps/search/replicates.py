@@ -78,11 +78,6 @@ class Replicates:
         """Whether repetitions belong to the search, so that it waits for them."""
         return self._plan.of == "all"
 
-    @property
-    def waiting(self) -> tuple[str, ...]:
-        """Finished trials of the search whose mean is not known yet."""
-        return tuple(self._groups)
-
     def coming(self, left: int, over: bool) -> int:
         """Repetitions that are still to be suggested, at most.
 

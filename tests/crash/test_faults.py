@@ -177,14 +177,16 @@ def test_r08_a_trial_that_stands_still_is_ended(faulty: Run, fault: str) -> None
 
 @pytest.mark.ray
 def test_r08_others_go_on_while_a_trial_stands_still(faulty: Run) -> None:
-    """Both slots may be held by faulty trials for a while, so it need not be so beside each of them."""
+    """Some trial ends beside each of them, unless the other slot is held by another one that stands still."""
     events = events_of(faulty.folder)
     ends = [event.seq for event in events if event.name in ("finished", "failed")]
     spans = [
         [seq_of(events, name, faulty.trial(fault).uid) for name in ("started", "failed")]
         for fault in ("hang", "busy", "stuck", "freeze")
     ]
-    assert any(began < seq < ended for began, ended in spans for seq in ends)
+    for began, ended in spans:
+        beside = any(began < seq < ended for seq in ends)
+        assert beside or sum(began < other_ended and other_began < ended for other_began, other_ended in spans) > 1
 
 
 @pytest.mark.ray
@@ -199,12 +201,8 @@ def test_r08_no_trial_outlives_its_deadline(tmp_path: Path) -> None:
         assert (trial.state, trial.failure) == ("failed", "timeout"), fault
         assert "trial.deadline" in trial.message, fault
         assert DEADLINE_S <= lasted_s(events, trial.uid) < DEADLINE_S + MARGIN_S, fault
-    good = [trial for trial in late.sweep.trials if trial.parameters["weight_decay"] in NO_FAULT]
-    assert len(good) == 3
-    for trial in good:
-        # On a machine that is busy enough a trial without a fault may take too long as well, and no other end is right.
-        outlived = trial.failure == "timeout" and lasted_s(events, trial.uid) >= DEADLINE_S
-        assert trial.state == "finished" or outlived, trial
+    good = [trial.state for trial in late.sweep.trials if trial.parameters["weight_decay"] in NO_FAULT]
+    assert good == ["finished"] * 3
     # What a slow trial has done by then is kept, for another attempt with a later deadline.
     assert any((tmp_path / "runs/fake/trials" / late.trial("slow").uid / "state").iterdir())
     assert "Traceback" not in late.errors
