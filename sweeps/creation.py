@@ -76,10 +76,11 @@ def sweep_payload(name: str, spec: Spec, cohort: Cohort, baseline: Mapping[str, 
 
 
 def portable(resolved: Mapping[str, Any]) -> dict[str, Any]:
-    """A resolved spec without what belongs to one machine: where scans and cache lie, and the cluster."""
+    """A resolved spec without what belongs to one machine: where scans and cache lie, how they are read, and the cluster."""
     plain: dict[str, Any] = json.loads(json.dumps({key: value for key, value in resolved.items() if key != "cluster"}))
     plain["data"].pop("root", None)
-    plain["prepare"].pop("cache", None)
+    for name in ("cache", "stream"):
+        plain["prepare"].pop(name, None)
     return plain
 
 

@@ -20,7 +20,7 @@ from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
 from sweeps.interrupt import Interrupts
 from sweeps.overlays import write_scans
-from sweeps.prepare import Packs, Prepared, cache_root, prepare_on_ray
+from sweeps.prepare import FITS_SHARE, Prepared, cache_root, prepare_on_ray
 from sweeps.search.driver import Driver, View
 from sweeps.search.reconcile import Adoption
 from sweeps.search.retention import Retention
@@ -105,11 +105,18 @@ def workplace(spec: Spec, cohort: Cohort, reporter: Reporter, interrupts: Interr
         ClusterError: Ray cannot run a single trial.
         DataError, ConfigError: a case cannot be prepared.
     """
-    with local_ray(local_config(spec, store_bytes(spec, cohort)), environment=worker_environment(spec)) as resources:
+    with local_ray(
+        local_config(spec, store_need(cohort, ("train", "validation"), tuple(spec.prepare.size or ()))),
+        environment=worker_environment(spec),
+    ) as resources:
         interrupts.install()
         interrupts.check()
         slots = slots_for(resources, cpus=spec.trial.cpus, gpus=spec.trial.gpus, memory_bytes=spec.trial.memory_bytes)
-        yield Workplace(spec, _prepare(spec, cohort, reporter), slots)
+        prepared = _prepare(spec, cohort, reporter)
+        try:
+            yield Workplace(spec, prepared, slots)
+        finally:
+            prepared.remove_files()
 
 
 def interruptible(reporter: Reporter) -> Interrupts:
@@ -193,13 +200,11 @@ def outcome_of(driver: Driver) -> Outcome:
 
 def baseline(place: Workplace) -> dict[str, Any]:
     """Scores of the prediction that calls everything background, on the validation patients of all folds."""
-    import ray
-
     from liverseg.metrics import baseline_scores, summarise
 
-    labels = place.spec.data.labels
-    packs = ray.get([_validation(fold) for fold in place.prepared.folds])
-    return dict(summarise(baseline_scores([case for pack in packs for case in pack.cases], labels), labels))
+    labels, prepared = place.spec.data.labels, place.prepared
+    spans = (span for fold in range(len(prepared.folds)) for span in prepared.validation_spans(fold))
+    return dict(summarise(baseline_scores(spans, labels), labels))
 
 
 def prepare_config(spec: Spec) -> PrepareConfig:
@@ -207,27 +212,55 @@ def prepare_config(spec: Spec) -> PrepareConfig:
     return PrepareConfig(sizes_px=tuple(spec.prepare.size or ()), slices=spec.prepare.slices, fit=spec.prepare.fit)
 
 
-def store_bytes(spec: Spec, cohort: Cohort) -> int:
-    """Bytes that prepared train and validation slices take in the object store, at most. Every fold has its own."""
-    from liverseg.preprocess import estimate_store_bytes
+@dataclass(frozen=True, slots=True)
+class StoreNeed:
+    """What prepared cases take.
 
-    slices = cohort.slices("train") + cohort.slices("validation")
-    return cohort.folds * estimate_store_bytes(slices, tuple(spec.prepare.size or ()))
+    Attributes:
+        data_bytes: all of them at all sizes, about and at most.
+        largest_bytes: the largest at its largest size.
+    """
+
+    data_bytes: int
+    largest_bytes: int
+
+
+def store_need(cohort: Cohort, parts: Sequence[str], sizes_px: Sequence[int]) -> StoreNeed:
+    """What the cases of some parts take, each once, whatever the folds."""
+    from liverseg.preprocess import estimate_reference_bytes, estimate_store_bytes
+
+    cases = {case.uid: case for part in parts for case in cohort.part(part)}.values()
+    scored = {case.uid for part in parts if part != "train" or cohort.folds > 1 for case in cohort.part(part)}
+    masks = {
+        case.uid: estimate_reference_bytes(case.liver_ml, case.header.shape, case.header.spacing_mm)
+        for case in cases
+        if case.uid in scored
+    }
+    slices = sum(case.slices for case in cases)
+    widest = max(sizes_px, default=0)
+    return StoreNeed(
+        estimate_store_bytes(slices, sizes_px) + len(sizes_px) * sum(masks.values()),
+        max((estimate_store_bytes(case.slices, [widest]) + masks.get(case.uid, 0) for case in cases), default=0),
+    )
+
+
+def store_bytes(spec: Spec, cohort: Cohort) -> int:
+    """Bytes that prepared train and validation cases take, about and at most: each once, whatever the folds."""
+    return store_need(cohort, ("train", "validation"), tuple(spec.prepare.size or ())).data_bytes
 
 
 def trial_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
     """What all trials share."""
-    import ray
-
     from liverseg.inference.pictures import choose_pictures
     from sweeps.executor.setting import TrialSetting
 
-    spec = place.spec
+    spec, prepared = place.spec, place.prepared
     # The native masks decide which slices are drawn, so that the choice is the same at every size.
-    pictures = tuple(choose_pictures(ray.get(_validation(fold)), PICTURES) for fold in place.prepared.folds)
+    spans = [prepared.validation_spans(fold) for fold in range(len(prepared.folds))]
+    pictures = tuple(choose_pictures(one, PICTURES) for one in spans)
     return TrialSetting(
         sweep_folder=str(folder.path.resolve()),
-        packs=place.prepared.folds,
+        prepared=prepared,
         pictures=pictures,
         labels=tuple(spec.data.labels),
         updates=spec.train.updates,
@@ -259,24 +292,29 @@ def _ask_to_stop(driver: Driver, folder: SweepFolder) -> None:
         raise SweepError("trials cannot be asked to stop", where=str(folder.stop), got=error.strerror) from error
 
 
-def _validation(packs: Packs) -> Any:
-    return next(ref for (part, _), ref in packs.items() if part == "validation")
-
-
 def _prepare(spec: Spec, cohort: Cohort, reporter: Reporter) -> Prepared:
     count = len(cohort.part("train")) + len(cohort.part("validation"))
     with reporter.steps("preparing scans", count) as advance:
-        prepared = prepare_on_ray(cohort, prepare_config(spec), cache_root(spec), on_case=advance)
-    reporter.note(f"prepared {prepared.cases} scans once for all trials ({prepared.from_cache} from the cache)")
+        prepared = prepare_on_ray(
+            cohort, prepare_config(spec), cache_root(spec), stream=spec.prepare.stream, on_case=advance
+        )
+    place = "; trials read them from files of their machine" if prepared.streamed else ""
+    reporter.note(f"prepared {prepared.cases} scans once for all trials ({prepared.from_cache} from the cache){place}")
     return prepared
 
 
-def local_config(spec: Spec, packs_bytes: int) -> LocalConfig:
-    """Room for packs of so many bytes and, while they are made, the single cases; Ray's own choice when that is larger."""
+def local_config(spec: Spec, need: StoreNeed) -> LocalConfig:
+    """An object store that holds all cases if three tenths of the memory can; one that they pass through otherwise.
+
+    Cases that are streamed lie in the store only on their way, and what stays there of them keeps memory from the files.
+    """
     import psutil
 
-    needed = max(256 * _MIB, int(2.5 * packs_bytes))
-    store = spec.cluster.object_store_bytes or min(needed, int(0.3 * psutil.virtual_memory().total))
+    memory = psutil.virtual_memory().total
+    wanted = int(need.data_bytes / FITS_SHARE)
+    if spec.prepare.stream == "always" or (spec.prepare.stream == "auto" and wanted > 0.3 * memory):
+        wanted = max(4 * need.largest_bytes, int(0.05 * memory))
+    store = spec.cluster.object_store_bytes or min(max(256 * _MIB, wanted), int(0.3 * memory))
     gpus = None if spec.trial.gpus else 0
     return LocalConfig(cpus=spec.cluster.cpus, gpus=gpus, object_store_bytes=store)
 

@@ -85,7 +85,7 @@ def estimate(
     Args:
         spec: a loaded spec.
         cohort: its checked scans.
-        store_bytes: what the packs take in the object store.
+        store_bytes: what the prepared cases take.
         cache_bytes: what the cache of prepared scans will grow by.
         on_architecture: called after each measurement.
     """

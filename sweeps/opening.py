@@ -253,14 +253,16 @@ def _score(
     jobs, patients = plan.found.jobs, set(cohort.split.test)
     if not jobs:
         return OpeningOutcome(folder, plan.number, failed)
-    packs = prepare_test(plan.spec, cohort, plan.sizes_px, reporter)
 
     def look() -> None:
         if folder.stop.exists():
             raise KeyboardInterrupt
 
-    with reporter.steps("scoring on the test patients", len(jobs)) as advance:
-        for done, scored in enumerate(score_jobs(jobs, packs, slots, look=look), start=1):
+    with (
+        prepare_test(plan.spec, cohort, plan.sizes_px, reporter) as scans,
+        reporter.steps("scoring on the test patients", len(jobs)) as advance,
+    ):
+        for done, scored in enumerate(score_jobs(jobs, scans, slots, look=look), start=1):
             architecture = plan.sweep.trial(scored.uid).architecture
             why = _record(scored, plan.number, ledger, patients)
             if why:

@@ -13,7 +13,7 @@ from results.storage import write_atomic
 from sweeps.prepare import Prepared
 
 if TYPE_CHECKING:
-    from liverseg.preprocess import Pack
+    from liverseg.preprocess import PreparedCase
     from sweeps.folder import SweepFolder
 
 
@@ -39,8 +39,9 @@ def write_scans(prepared: Prepared, folder: SweepFolder) -> list[str]:
         return []
     folder.inside(home).mkdir(exist_ok=True)
     task: Any = ray.remote(num_cpus=1)(_scan)
-    packs = [next(ref for (part, _), ref in fold.items() if part == "validation") for fold in prepared.folds]
-    waiting = [(uid, task.remote(packs[fold], uid, prepared.images[fold][uid])) for uid, fold in missing.items()]
+    assert prepared.shelf is not None
+    refs, size = prepared.shelf.refs, min(prepared.sizes_px)
+    waiting = [(uid, task.remote(refs[uid, size], prepared.images[fold][uid])) for uid, fold in missing.items()]
     problems = []
     for uid, ref in waiting:
         try:
@@ -52,9 +53,8 @@ def write_scans(prepared: Prepared, folder: SweepFolder) -> list[str]:
     return problems
 
 
-def _scan(pack: Pack, uid: str, image: Path) -> bytes:
+def _scan(case: PreparedCase, image: Path) -> bytes:
     """Worker side: one scan and its reference mask, ready to be written."""
     from liverseg.inference.overlays import packed, scan_arrays
 
-    span = next(span for span in pack.cases if span.uid == uid)
-    return packed(scan_arrays(span, image))
+    return packed(scan_arrays(case.span(), image))

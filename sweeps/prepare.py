@@ -1,49 +1,84 @@
-"""Preparation on Ray: one task a case, then one contiguous pack a split and size, all as return values of tasks.
+"""Preparation on Ray: one task a case, whose return values are what every trial reads, in whatever fold and part.
 
-A return value of a task is rebuilt by Ray when the node that held it dies, and lies in shared memory, where every trial on
-the node reads it without a copy. A disk cache behind the tasks makes a second sweep on the same data prepare nothing.
+A return value of a task is rebuilt by Ray when the node that held it dies. Each case is there once: folds and parts are lists
+of pseudonyms. A disk cache behind the tasks makes a second sweep on the same data prepare nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
+
+from sweeps.node_files import NodeFiles
+from sweeps.shelf import Beat, Shelf, prepared_sizes, silent
 
 if TYPE_CHECKING:
-    from ray import ObjectRef
-
     from liverseg.config import PrepareConfig
     from liverseg.data import Case
-    from liverseg.preprocess import Cache, Pack, PreparedCase
+    from liverseg.preprocess import Cache, Pack
+    from liverseg.preprocess.arrays import CaseSpan
     from sweeps.cohort import Cohort
     from sweeps.spec import Spec
 
-
-Packs: TypeAlias = "dict[tuple[str, int], ObjectRef[Pack]]"
+FITS_SHARE = 0.75
+"""Of an object store that prepared cases may take. Ray moves objects to disk from eight tenths on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What lies in Ray's object store.
+    """The prepared cases of a sweep. Travels to the workers.
 
     Attributes:
-        folds: packs by `(part, size_px)`, one such mapping a fold.
+        folds: pseudonyms of the cases of each part, one such mapping a fold.
         from_cache: how many cases came from the disk cache.
         cases: how many there are.
         images: of each fold the validation scans by pseudonym, for pictures of them.
+        data_bytes: what the cases take at all sizes together.
+        shelf: where they are to be had; None when nothing was prepared.
     """
 
-    folds: tuple[Packs, ...]
+    folds: tuple[Mapping[str, tuple[str, ...]], ...]
     from_cache: int
     cases: int
     images: tuple[Mapping[str, Path], ...] = ()
+    data_bytes: int = 0
+    shelf: Shelf | None = None
 
     @property
-    def packs(self) -> Packs:
-        """Those of the first fold, on which the search runs."""
-        return self.folds[0]
+    def streamed(self) -> bool:
+        """Whether trials read the cases from files of their machine, and not from the object store."""
+        return self.shelf is not None and self.shelf.files is not None
+
+    @property
+    def sizes_px(self) -> tuple[int, ...]:
+        """Sizes at which the cases are there."""
+        return self.shelf.config.sizes_px if self.shelf is not None else ()
+
+    def pack(self, part: str, size_px: int, fold: int = 0, beat: Beat = silent) -> Pack:
+        """The slices of a part of a fold; see `Shelf.pack`.
+
+        Raises:
+            ConfigError: it was not prepared at this size.
+        """
+        from liverseg.errors import ConfigError
+
+        if self.shelf is None or size_px not in self.sizes_px:
+            there = ", ".join(map(str, self.sizes_px)) or "none"
+            raise ConfigError("no slices of this size were prepared", where="size", got=size_px, allowed=there)
+        return self.shelf.pack(self.folds[fold][part], size_px, training=part == "train", beat=beat)
+
+    def validation_spans(self, fold: int) -> Iterator[CaseSpan]:
+        """The validation scans of a fold with their native masks, of which only one need be in memory at a time."""
+        if self.shelf is not None:
+            for case in self.shelf.each(self.folds[fold]["validation"], min(self.sizes_px)):
+                yield case.span()
+
+    def remove_files(self) -> None:
+        """Remove what trials have left on the machines' disks; nothing when cases are not streamed."""
+        if self.shelf is not None and self.shelf.files is not None:
+            self.shelf.files.remove()
 
 
 def cache_root(spec: Spec) -> Path | None:
@@ -69,68 +104,103 @@ def prepare_on_ray(
     cache: Path | None,
     *,
     parts: Sequence[str] = ("train", "validation"),
+    stream: str = "auto",
     on_case: Callable[[], None] = lambda: None,
 ) -> Prepared:
-    """Prepare the cases of `parts` once and pack them for every fold; waits until all is there.
+    """Prepare the cases of `parts` once for every fold; waits until all are there.
 
     The test part is not among the default parts: nothing of it is prepared, and so nothing learned from or scored on it.
 
+    Args:
+        cohort: the scans.
+        config: how to prepare them.
+        cache: folder of the disk cache; None for none.
+        parts: what to prepare.
+        stream: whether trials read from files of their machine: `always`, `never`, or `auto` when the cases do not fit into
+            the object store of every machine.
+        on_case: called after each case.
+
     Raises:
-        DataError, ConfigError: a case that cannot be prepared.
+        DataError, ConfigError: a case that cannot be prepared, or a fold without a slice to train on.
     """
     import ray
 
-    sizes = config.sizes_px
-    remote: Any = ray.remote(num_cpus=1, num_returns=len(sizes) + 1)(_prepare)
     count = cohort.folds if set(parts) - {"test"} else 1
     folds = [{part: cohort.part(part, fold) for part in parts} for fold in range(count)]
     cases = {case.uid: case for fold in folds for part in parts for case in fold[part]}
-    returned = {uid: remote.remote(case, config, cache) for uid, case in cases.items()}
-    hits = 0
-    for refs in returned.values():
-        hits += int(_get(refs[0]))
+    scored = frozenset(case.uid for fold in folds for part in parts if part != "train" for case in fold[part])
+    remote: Any = ray.remote(num_cpus=1, num_returns=len(config.sizes_px) + 1)(_prepare)
+    returned = {uid: remote.remote(case, config, cache, uid in scored) for uid, case in cases.items()}
+    reports = {}
+    for uid, refs in returned.items():
+        reports[uid] = _get(refs[0])
         on_case()
-    packer: Any = ray.remote(num_cpus=1)(_pack)
-    packs: list[Packs] = [
-        {
-            (part, size): packer.remote(part == "train", *(returned[case.uid][index + 1] for case in fold[part]))
-            for part in parts
-            for index, size in enumerate(sizes)
-        }
-        for fold in folds
-    ]
-    made = [ref for fold in packs for ref in fold.values()]
-    ray.wait(made, num_returns=len(made), fetch_local=False)
-    for ref in made:
-        _get(ref)
-    images = tuple({case.uid: case.files.image for case in fold.get("validation", ())} for fold in folds)
-    return Prepared(tuple(packs), hits, len(cases), images)
-
-
-def _prepare(case: Case, config: PrepareConfig, cache: Path | None) -> tuple[Any, ...]:
-    """Worker side: whether the disk cache had it all, then one prepared case a size."""
-    from liverseg.preprocess import Cache, load_or_prepare
-
-    store = Cache(cache) if cache else None
-    prepared = load_or_prepare(
-        case.uid,
-        case.patient,
-        case.files.image,
-        case.files.mask,
-        config,
-        cache=store,
-        image_sha256=case.image_sha256,
-        mask_sha256=case.mask_sha256,
+    shelf = Shelf(
+        cases=cases,
+        scored=scored,
+        config=config,
+        cache=cache,
+        refs={
+            (uid, size): refs[k] for uid, refs in returned.items() for k, size in enumerate(config.sizes_px, start=1)
+        },
     )
-    hit = store is not None and store.counts.misses == 0
-    return (hit, *(prepared[size] for size in config.sizes_px))
+    data_bytes = sum(report.data_bytes for report in reports.values())
+    if streams(stream, data_bytes, smallest_store_bytes()):
+        shelf = replace(shelf, files=NodeFiles.begin())
+    prepared = Prepared(
+        folds=tuple({part: tuple(case.uid for case in fold[part]) for part in parts} for fold in folds),
+        from_cache=sum(report.hit for report in reports.values()),
+        cases=len(cases),
+        images=tuple({case.uid: case.files.image for case in fold.get("validation", ())} for fold in folds),
+        data_bytes=data_bytes,
+        shelf=shelf,
+    )
+    _check_training(prepared, {uid: report.kept for uid, report in reports.items()})
+    return prepared
 
 
-def _pack(training: bool, *cases: PreparedCase) -> Pack:
-    """Worker side: one contiguous array."""
-    from liverseg.preprocess import pack
+def streams(stream: str, data_bytes: int, store_bytes: int) -> bool:
+    """Whether trials are to read cases of so many bytes from files, with so much object store on the smallest machine."""
+    return stream == "always" or (stream == "auto" and data_bytes > FITS_SHARE * store_bytes)
 
-    return pack(cases, training=training)
+
+def smallest_store_bytes() -> int:
+    """Object store of the machine that has least of it, among those that can run trials; 0 when there is none."""
+    import ray
+
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    resources = [node["Resources"] for node in nodes if node["Alive"]]
+    return int(min((found.get("object_store_memory", 0) for found in resources if found.get("CPU")), default=0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What the driver needs to know of a prepared case: whether the cache had it, its training slices, its bytes."""
+
+    hit: bool
+    kept: int
+    data_bytes: int
+
+
+def _prepare(case: Case, config: PrepareConfig, cache: Path | None, scored: bool) -> tuple[Any, ...]:
+    """Worker side: a report, then one prepared case a size."""
+    hit, made = prepared_sizes(case, config, cache, scored)
+    ordered = [made[size] for size in config.sizes_px]
+    report = _Report(hit, int(ordered[0].keep.sum()), sum(one.nbytes for one in ordered))
+    return report, *ordered
+
+
+def _check_training(prepared: Prepared, kept: Mapping[str, int]) -> None:
+    """Refuse a fold that has nothing to train on, before any trial is started.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    from liverseg.preprocess import check_kept
+
+    for fold in prepared.folds:
+        if uids := fold.get("train"):
+            check_kept(sum(kept[uid] for uid in uids), len(uids))
 
 
 def _get(ref: Any) -> Any:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from cluster.config import Slots
 from cluster.local import local_ray, slots_for
 from liverseg.config import PrepareConfig
 from sweeps.cohort import Cohort
-from sweeps.engine import Reporter, local_config, worker_environment
+from sweeps.engine import Reporter, local_config, store_need, worker_environment
 from sweeps.interrupt import Interrupts
-from sweeps.prepare import cache_root, prepare_on_ray
+from sweeps.prepare import Prepared, cache_root, prepare_on_ray
 from sweeps.spec import Spec
-
-if TYPE_CHECKING:
-    from ray import ObjectRef
-
-    from liverseg.preprocess import Pack
 
 
 @contextmanager
@@ -28,25 +22,27 @@ def ray_for_test(spec: Spec, cohort: Cohort, sizes_px: Sequence[int], interrupts
     Raises:
         ClusterError: Ray cannot score a single trial.
     """
-    from liverseg.preprocess import estimate_store_bytes
-
-    room = estimate_store_bytes(cohort.slices("test"), tuple(sizes_px))
+    room = store_need(cohort, ("test",), sizes_px)
     with local_ray(local_config(spec, room), environment=worker_environment(spec)) as resources:
         interrupts.install()
         interrupts.check()
         yield slots_for(resources, cpus=spec.trial.cpus, gpus=spec.trial.gpus, memory_bytes=spec.trial.memory_bytes)
 
 
-def prepare_test(
-    spec: Spec, cohort: Cohort, sizes_px: Sequence[int], reporter: Reporter
-) -> Mapping[int, ObjectRef[Pack]]:
-    """Prepare the scans of the test patients, and nothing else; the packs by size.
+@contextmanager
+def prepare_test(spec: Spec, cohort: Cohort, sizes_px: Sequence[int], reporter: Reporter) -> Iterator[Prepared]:
+    """Prepare the scans of the test patients, and nothing else, for as long as the block lasts.
 
     Raises:
         DataError, ConfigError: a case cannot be prepared.
     """
     config = PrepareConfig(sizes_px=tuple(sizes_px), slices=spec.prepare.slices, fit=spec.prepare.fit)
     with reporter.steps("preparing test scans", len(cohort.part("test"))) as advance:
-        prepared = prepare_on_ray(cohort, config, cache_root(spec), parts=("test",), on_case=advance)
+        prepared = prepare_on_ray(
+            cohort, config, cache_root(spec), parts=("test",), stream=spec.prepare.stream, on_case=advance
+        )
     reporter.note(f"prepared {prepared.cases} test scans ({prepared.from_cache} from the cache)")
-    return {size: pack for (_, size), pack in prepared.packs.items()}
+    try:
+        yield prepared
+    finally:
+        prepared.remove_files()

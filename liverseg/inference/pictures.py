@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,15 +43,18 @@ class Picture:
     prediction: Mask
 
 
-def choose_pictures(pack: Pack, k: int = 3) -> tuple[PictureChoice, ...]:
+def choose_pictures(spans: Iterable[CaseSpan], k: int = 3) -> tuple[PictureChoice, ...]:
     """Choose up to `k` slices, one a scan: the same ones at every size, because only native masks decide.
 
-    Scans with tumour come first, each group in the pack's order. Of a scan the slice with most tumour is taken, else
-    that with most liver, else the middle one; ties go to the lowest.
+    Scans with tumour come first, each group in the order given. Of a scan the slice with most tumour is taken, else
+    that with most liver, else the middle one; ties go to the lowest. No scan is kept while the next is looked at.
     """
-    with_tumour = [span for span in pack.cases if (span.reference.labels == 2).any()]
-    without = [span for span in pack.cases if not (span.reference.labels == 2).any()]
-    return tuple(PictureChoice(span.uid, _telling_slice(span)) for span in (with_tumour + without)[:k])
+    with_tumour: list[PictureChoice] = []
+    without: list[PictureChoice] = []
+    for span in spans:
+        group = with_tumour if (span.reference.labels == 2).any() else without
+        group.append(PictureChoice(span.uid, _telling_slice(span)))
+    return tuple((with_tumour + without)[:k])
 
 
 def _telling_slice(span: CaseSpan) -> int:

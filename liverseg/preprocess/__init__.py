@@ -17,7 +17,7 @@ from liverseg.preprocess.arrays import (
     stored_from_hu,
 )
 from liverseg.preprocess.cache import Cache, cache_key, load_or_prepare
-from liverseg.preprocess.pack import estimate_store_bytes, pack
+from liverseg.preprocess.pack import check_kept, estimate_reference_bytes, estimate_store_bytes, pack
 from liverseg.preprocess.planes import plane_map
 from liverseg.preprocess.prepare import PREPARE_VERSION, check_prepare, prepare_case
 from liverseg.preprocess.resize import nearest_indices, resize_matrix
@@ -36,7 +36,9 @@ __all__ = [
     "WindowParams",
     "apply_window",
     "cache_key",
+    "check_kept",
     "check_prepare",
+    "estimate_reference_bytes",
     "estimate_store_bytes",
     "hu_from_stored",
     "load_or_prepare",

@@ -10,10 +10,12 @@ finer than any window needs, in half the bytes of float32: `hu = stored / HU_STE
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+
+from liverseg.preprocess.slice_stack import SliceStack
 
 HU_STEPS = 16
 HU_CENTRE = 976
@@ -77,6 +79,7 @@ class PreparedCase:
         plane: the way back to the native grid.
         reference: the native mask.
         foreground_hu: int64 `(4096,)`, counts of native liver and tumour voxels by HU from -1024 to 3071, ends clipped.
+        whole: False for what `for_training` leaves of a case: it can be trained on, and not scored.
     """
 
     uid: str
@@ -87,6 +90,25 @@ class PreparedCase:
     plane: PlaneMap
     reference: NativeReference
     foreground_hu: npt.NDArray[np.int64]
+    whole: bool = True
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        arrays = (self.image, self.mask, self.keep, self.reference.labels, self.foreground_hu)
+        return sum(array.nbytes for array in arrays)
+
+    def span(self, start: int = 0, slices: int | None = None) -> CaseSpan:
+        """Where it lies in a pack that shows so many of its slices; None shows all."""
+        stop = start + (len(self.image) if slices is None else slices)
+        return CaseSpan(self.uid, self.patient, start, stop, self.plane, self.reference)
+
+    def for_training(self) -> PreparedCase:
+        """Only what training reads of it: a copy of the kept slices, and an empty native mask. Possibly without a slice."""
+        rows = np.flatnonzero(self.keep)
+        nothing = replace(self.reference, start=(0, 0, 0), labels=np.zeros((0, 0, 0), np.uint8))
+        keep = np.ones(len(rows), np.bool_)
+        return replace(self, image=self.image[rows], mask=self.mask[rows], keep=keep, reference=nothing, whole=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +125,16 @@ class CaseSpan:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """All slices of one split at one size, contiguous, so that a trial reads them without a copy.
+    """The slices of one split at one size, seen as one array: a view of prepared cases, each of which lies where it lies.
 
     Attributes:
-        image: int16 fixed point `(N, s, s)`, C order.
+        image: int16 fixed point `(N, s, s)`.
         mask: uint8 labels `(N, s, s)`.
-        cases: where each case lies, in order. In a training pack only kept slices are present.
+        cases: which slices are those of each case, in order. In a training pack only kept slices are present.
         foreground_hu: int64 `(4096,)`, summed over the cases.
     """
 
-    image: Image
-    mask: Mask
+    image: SliceStack[np.int16]
+    mask: SliceStack[np.uint8]
     cases: tuple[CaseSpan, ...]
     foreground_hu: npt.NDArray[np.int64]

@@ -6,6 +6,7 @@ training sees the same data in the same order as an uninterrupted one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,8 +93,8 @@ class BatchMaker:
         return images, masks.astype(np.int32)
 
 
-def class_pixels(masks: npt.NDArray[np.uint8], classes: int) -> list[int]:
-    """Pixels of every class in masks `(n, s, s)`, slice by slice; labels above the last class count as the last."""
+def class_pixels(masks: Iterable[npt.NDArray[np.uint8]], classes: int) -> list[int]:
+    """Pixels of every class in masks, slice by slice; labels above the last class count as the last."""
     counts = np.zeros(256, np.int64)
     for mask in masks:
         counts += np.bincount(mask.ravel(), minlength=256)

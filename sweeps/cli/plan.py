@@ -86,7 +86,7 @@ def _lines(found: Any, cohort: Any, room: str) -> list[str]:
         f"stages: {stages}",
         *([f"replicates: up to {replicates} trials on other folds and with other seeds"] if replicates else []),
         f"split {split.fingerprint}: {parts}",
-        f"prepared data in the object store: at most {found.store_bytes / 1e6:,.0f} MB, shared by all trials",
+        f"prepared data: about {found.store_bytes / 1e6:,.0f} MB at most, once for all trials and folds",
         f"on disk: {found.disk.words()}; {room}",
         f"time: {time}",
     ]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
     from liverseg.preprocess import Pack
+    from sweeps.prepare import Prepared
 
 SCORER = "liverseg.training.held_out:score_held_out"
 PAUSE_S = 0.2
@@ -37,7 +38,7 @@ class ScoringJob:
         uid: the trial.
         trial: its folder, where the log is.
         weights: folder of its checkpoint.
-        size_px: side of its input: which pack it is scored on.
+        size_px: side of its input: at which size the scans are read.
     """
 
     uid: str
@@ -65,7 +66,7 @@ class Scored:
 
 def score_jobs(
     jobs: Sequence[ScoringJob],
-    packs: Mapping[int, ObjectRef[Pack]],
+    scans: Prepared,
     slots: Slots,
     *,
     scorer: str = SCORER,
@@ -75,7 +76,7 @@ def score_jobs(
 
     Args:
         jobs: what to score.
-        packs: the scans by size.
+        scans: the prepared test part.
         slots: CPUs and GPUs of each job.
         scorer: import path `module:function` of what scores: it is given the checkpoint's folder and the pack. For one with
             an attribute `needs_backend = False` no compute backend is set up.
@@ -84,7 +85,8 @@ def score_jobs(
     import ray
 
     remote: Any = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=0)(score_job)
-    pending = {remote.remote(job, packs[job.size_px], slots.cpus, scorer): job for job in jobs}
+    shared = ray.put(scans)
+    pending = {remote.remote(job, shared, slots.cpus, scorer): job for job in jobs}
     while pending:
         look()
         done, _ = ray.wait(list(pending), num_returns=1, timeout=PAUSE_S)
@@ -106,7 +108,7 @@ def _fetched(ref: ObjectRef[Scored], job: ScoringJob) -> Scored:
         return Scored(job.uid, None, f"the worker died without a word: {text}"[:MESSAGE_LIMIT])
 
 
-def score_job(job: ScoringJob, scans: Pack, threads: int, scorer: str) -> Scored:
+def score_job(job: ScoringJob, scans: Prepared, threads: int, scorer: str) -> Scored:
     """Worker side: one job, whatever happens to it."""
     log = TrialLog(job.uid, job.trial / trial_files.LOG)
     began = time.monotonic()
@@ -124,15 +126,15 @@ def score_job(job: ScoringJob, scans: Pack, threads: int, scorer: str) -> Scored
         log.close()
 
 
-def _scored(job: ScoringJob, scans: Pack, threads: int, scorer: str) -> Mapping[str, Any]:
+def _scored(job: ScoringJob, scans: Prepared, threads: int, scorer: str) -> Mapping[str, Any]:
     module, _, name = scorer.partition(":")
     score = cast("Callable[[Path, Pack], Mapping[str, Any]]", getattr(importlib.import_module(module), name))
     if not getattr(score, "needs_backend", True):
-        return score(job.weights, scans)
+        return score(job.weights, scans.pack("test", job.size_px))
     from liverseg.training.device import pin_threads, release_models
 
     pin_threads(threads)
     try:
-        return score(job.weights, scans)
+        return score(job.weights, scans.pack("test", job.size_px))
     finally:
         release_models()

@@ -121,7 +121,7 @@ class TrialSession:
         state = self.payload["state"]
         self._config = trial_config(self.payload, self.setting)
         self._log.info(f"attempt {self.payload['attempt']} from {state or 'the beginning'}: {self._config}")
-        run = build_trainer(self._config, self.setting, int(self.payload.get("fold") or 0))
+        run = build_trainer(self._config, self.setting, int(self.payload.get("fold") or 0), self._pulse.batch)
         self._pulse.beat()
         if state is not None:
             run.restore(Path(self.setting.sweep_folder) / state)

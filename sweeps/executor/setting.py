@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ray import ObjectRef
-
     from liverseg.inference.pictures import PictureChoice
-    from liverseg.preprocess import Pack
+    from sweeps.prepare import Prepared
 
 TRAINER = "liverseg.training.loop:TrainingRun"
 
@@ -22,7 +19,7 @@ class TrialSetting:
 
     Attributes:
         sweep_folder: absolute path of `runs/<name>`, the same for every worker; trials lie in its `trials/`.
-        packs: of each fold the prepared slices by `(split, size_px)`, as references: they are read where they lie.
+        prepared: the slices, read where they lie; None for a trainer that needs none.
         pictures: of each fold the validation slices to draw, the same for every trial.
         labels, updates, early_stopping, deadline_s, threads: see `liverseg.config.TrainConfig`.
         objectives: names of the metrics that the search reads; a trial that does not report them has failed.
@@ -36,7 +33,7 @@ class TrialSetting:
     sweep_folder: str
     labels: tuple[str, ...]
     threads: int
-    packs: tuple[Mapping[tuple[str, int], ObjectRef[Pack]], ...] = ()
+    prepared: Prepared | None = None
     pictures: tuple[tuple[PictureChoice, ...], ...] = ()
     updates: int | None = None
     early_stopping: int | None = None

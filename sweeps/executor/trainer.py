@@ -25,7 +25,7 @@ class Trainer(Protocol):
     """A training that its caller drives epoch by epoch; `liverseg.training.loop.TrainingRun` is one.
 
     Made as `trainer(config, train, validation, pictures=choices)`. A class with an attribute `needs_packs = False` gets
-    None for both packs, and no compute backend is set up for it.
+    None for both packs, and no compute backend is set up for it; one with `needs_backend = False` only goes without that.
     """
 
     config: TrainConfig
@@ -88,15 +88,29 @@ def trial_config(payload: Mapping[str, Any], setting: TrialSetting) -> TrainConf
     )
 
 
-def build_trainer(config: TrainConfig, setting: TrialSetting, fold: int = 0) -> Trainer:
+def build_trainer(
+    config: TrainConfig, setting: TrialSetting, fold: int = 0, beat: Callable[[], None] = lambda: None
+) -> Trainer:
     """A trainer at its beginning, on the data of a fold.
+
+    Args:
+        config: what to train.
+        setting: what all trials share.
+        fold: whose data.
+        beat: called while the data is brought here; what it raises ends that.
 
     Raises:
         ConfigError: no such trainer, or it cannot train this.
         TrainingError: the network did not fit.
+        OSError: the data cannot be written to this machine's disk.
     """
     made = load_trainer(setting.trainer)
-    train, validation = _packs(config, setting, fold) if getattr(made, "needs_packs", True) else (None, None)
+    packs: Sequence[Pack | None] = (None, None)
+    if getattr(made, "needs_packs", True):
+        if getattr(made, "needs_backend", True):
+            _set_up_backend(setting)
+        packs = _packs(config, setting, fold, beat)
+    train, validation = packs
     return made(config, train, validation, pictures=setting.pictures[fold] if setting.pictures else ())
 
 
@@ -113,17 +127,16 @@ def load_trainer(path: str) -> Callable[..., Trainer]:
         raise ConfigError("no such trainer", where="trainer", got=path, allowed="module:class") from error
 
 
-def _packs(config: TrainConfig, setting: TrialSetting, fold: int) -> list[Pack]:
-    """Training and validation slices, and a compute backend that knows its threads."""
-    import ray
-
+def _set_up_backend(setting: TrialSetting) -> None:
+    """A compute backend that knows its threads."""
     from liverseg.training.device import pin_threads
 
-    size = config.get("size")
-    here = setting.packs[fold]
-    if ("train", size) not in here:
-        prepared = ", ".join(str(size_px) for part, size_px in here if part == "train")
-        raise ConfigError("no slices of this size were prepared", where="size", got=size, allowed=prepared or "none")
     pin_threads(setting.threads)
-    packs: list[Pack] = ray.get([here["train", size], here["validation", size]])
-    return packs
+
+
+def _packs(config: TrainConfig, setting: TrialSetting, fold: int, beat: Callable[[], None]) -> list[Pack]:
+    """Training and validation slices."""
+    if setting.prepared is None:
+        raise ConfigError("no slices were prepared", where="size", got=config.get("size"))
+    size = config.get("size")
+    return [setting.prepared.pack(part, size, fold, beat) for part in ("train", "validation")]

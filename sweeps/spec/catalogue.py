@@ -12,6 +12,7 @@ SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp", "nsga2", "qmc")
 SCHEDULERS = ("asha", "median", "hyperband", "none")
 BUDGETS = ("equal", "equal_updates", "joint")
 REPLICATE = ("best", "all")
+STREAM = ("auto", "always", "never")
 CLUSTERS = ("local", "address", "slurm", "kubernetes")
 
 METRICS: Mapping[str, Literal["maximize", "minimize"]] = MappingProxyType(

@@ -25,6 +25,7 @@ from sweeps.spec.catalogue import (
     SAMPLERS,
     SCHEDULERS,
     SCHEMA_VERSION,
+    STREAM,
     layout_names,
 )
 from sweeps.spec.choices import read_fixed
@@ -94,6 +95,9 @@ class PrepareSection(Section):
     """`pad` keeps the whole field of view, `crop` fills the square and cuts the longer side."""
     cache: CachePlace = True
     """Keep prepared scans on disk for the next sweep: true, false, or the folder to keep them in."""
+    stream: Annotated[str, OneOf("choice", STREAM)] = "auto"
+    """Trials read prepared scans from files of their machine rather than from the object store: `always`, `never`, or `auto`
+    when they do not fit into the store. Results are the same."""
 
 
 class SchedulerSection(Section):

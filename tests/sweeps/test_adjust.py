@@ -79,7 +79,7 @@ def test_the_experiment_is_all_but_machine_limits_places_and_name(resolved: dict
     kept = experiment(resolved)
     assert set(resolved) - set(kept) == {*FREE_SECTIONS, "name"}
     assert set(resolved["data"]) - set(kept["data"]) == {"root"}
-    assert set(resolved["prepare"]) - set(kept["prepare"]) == {"cache"}
+    assert set(resolved["prepare"]) - set(kept["prepare"]) == {"cache", "stream"}
     assert kept == experiment(portable(resolved)), "as the ledger keeps it"
 
 

@@ -324,6 +324,7 @@ def test_the_plan_trains_nothing_and_states_the_cost(place: Place) -> None:
     assert plan.code == 0, plan.err
     document = json.loads(plan.out)
     slices = document["slices"]["train"] + document["slices"]["validation"]
-    assert document["trials"] == 2 and document["store_bytes"] == slices * 3 * 32 * 32
+    pixels = slices * 3 * 32 * 32
+    assert document["trials"] == 2 and pixels < document["store_bytes"] < 2 * pixels
     assert all(row["seconds_per_trial"] > 0 and row["memory_mb"] > 50 for row in document["architectures"])
     assert not (place.folder / "runs" / "plan").exists()

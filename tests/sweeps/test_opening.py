@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,14 +65,15 @@ class Scorer:
         self._note("ray")
         yield Slots(1, 1, 0)
 
-    def prepare(self, spec: Any, cohort: Cohort, sizes_px: Sequence[int], reporter: Notes) -> Mapping[int, Any]:
+    @contextlib.contextmanager
+    def prepare(self, spec: Any, cohort: Cohort, sizes_px: Sequence[int], reporter: Notes) -> Iterator[Sequence[int]]:
         self._note("prepare")
-        return dict.fromkeys(sizes_px)
+        yield sizes_px
 
     def score(
-        self, jobs: Sequence[ScoringJob], packs: Mapping[int, Any], slots: Slots, *, look: Callable[[], None]
+        self, jobs: Sequence[ScoringJob], scans: Sequence[int], slots: Slots, *, look: Callable[[], None]
     ) -> Iterator[Scored]:
-        assert {job.size_px for job in jobs} == set(packs)
+        assert {job.size_px for job in jobs} == set(scans)
         for done, job in enumerate(jobs):
             look()
             if done == self.cut_after:

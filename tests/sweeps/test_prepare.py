@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import ray
@@ -12,13 +13,14 @@ import ray
 from cluster.config import LocalConfig
 from cluster.local import local_ray
 from liverseg.config import PrepareConfig
-from liverseg.errors import DataError
+from liverseg.errors import ConfigError, DataError
 from liverseg.preprocess import Cache, load_or_prepare, pack
 from results.errors import ResultsError
 from sweeps.cohort import Cohort, load_cohort
 from sweeps.folder import SweepFolder
+from sweeps.node_files import home
 from sweeps.overlays import write_scans
-from sweeps.prepare import prepare_on_ray
+from sweeps.prepare import Prepared, prepare_on_ray, streams
 from sweeps.spec import load_spec
 from tests.sweeps.test_bad_input import SPEC, scans
 
@@ -39,42 +41,62 @@ def cohort(tmp_path: Path) -> Cohort:
     return load_cohort(load_spec(str(tmp_path / "spec.yaml")).spec, threads=1)
 
 
-def look(reference: list[object]) -> dict[str, object]:
-    """Worker side: whether the arrays lie in shared memory, and what is in them."""
-    found = ray.get(reference[0])
+def look(prepared: Prepared, part: str, size_px: int) -> dict[str, object]:
+    """Worker side: whether the arrays are this process's own, and what is in them."""
+    found = prepared.pack(part, size_px)
+    one = found.image[0]
     return {
-        "owns": found.image.flags.owndata or found.mask.flags.owndata,
-        "writes": found.image.flags.writeable,
-        "contiguous": found.image.flags.c_contiguous and found.mask.flags.c_contiguous,
-        "sum": int(found.image.astype(np.int64).sum()),
+        "owns": one.flags.owndata or (one.base is not None and one.base.flags.owndata),
+        "writes": one.flags.writeable,
+        "sum": int(np.asarray(found.image).sum(dtype=np.int64)),
     }
 
 
-def test_workers_read_the_packs_where_they_lie(connected: None, cohort: Cohort) -> None:
-    prepared = prepare_on_ray(cohort, CONFIG, None)
-    assert set(prepared.packs) == {("train", 32), ("train", 64), ("validation", 32), ("validation", 64)}
-    for (part, size), reference in prepared.packs.items():
-        here = pack(
-            [
-                load_or_prepare(case.uid, case.patient, case.files.image, case.files.mask, CONFIG, cache=None)[size]
-                for case in cohort.part(part)
-            ],
-            training=part == "train",
-        )
-        seen = ray.get(ray.remote(look).remote([reference]))
-        assert seen == {
-            "owns": False,
-            "writes": False,
-            "contiguous": True,
-            "sum": int(here.image.astype(np.int64).sum()),
-        }
+@pytest.mark.parametrize("stream", ["never", "always"])
+def test_workers_read_the_cases_where_they_lie(connected: None, cohort: Cohort, stream: str) -> None:
+    prepared = prepare_on_ray(cohort, CONFIG, None, stream=stream)
+    assert prepared.streamed == (stream == "always") and prepared.sizes_px == (32, 64)
+    for part in ("train", "validation"):
+        for size in prepared.sizes_px:
+            here = pack(
+                [
+                    load_or_prepare(case.uid, case.patient, case.files.image, case.files.mask, CONFIG, cache=None)[size]
+                    for case in cohort.part(part)
+                ],
+                training=part == "train",
+            )
+            seen = ray.get(ray.remote(look).remote(prepared, part, size))
+            assert seen == {"owns": False, "writes": False, "sum": int(np.asarray(here.image).sum(dtype=np.int64))}
+    with pytest.raises(ConfigError, match="no slices of this size were prepared; got 128; allowed: 32, 64"):
+        prepared.pack("train", 128)
+    files = list(home().rglob("*.case"))
+    assert len(files) == (8 if stream == "always" else 0)
+    assert all(folder.stat().st_mode & 0o077 == 0 for folder in {path.parent for path in files})
+    prepared.remove_files()
+    assert not list(home().rglob("*.case"))
+
+
+def test_every_case_is_there_once_whatever_the_folds(connected: None, tmp_path: Path) -> None:
+    scans(tmp_path / "scans", 5)
+    bytes_by_folds = {}
+    for folds in (1, 5):
+        (tmp_path / "spec.yaml").write_text(SPEC.replace("test: 0,", f"test: 0, folds: {folds},"))
+        cohort = load_cohort(load_spec(str(tmp_path / "spec.yaml")).spec, threads=1)
+        prepared = prepare_on_ray(cohort, PrepareConfig(sizes_px=(64,), slices="all"), None)
+        assert prepared.shelf is not None and len(prepared.folds) == folds
+        places = ray.experimental.get_object_locations(list(prepared.shelf.refs.values())).values()
+        bytes_by_folds[folds] = sum(place["object_size"] for place in places)
+        assert len(places) == 5 and bytes_by_folds[folds] == pytest.approx(prepared.data_bytes, rel=0.05)
+    # With folds the training scans' native masks are there too, because each is scored in some fold.
+    assert bytes_by_folds[5] < 1.6 * bytes_by_folds[1]
 
 
 def test_the_test_patients_are_not_prepared(connected: None, cohort: Cohort) -> None:
     counted: list[int] = []
     prepared = prepare_on_ray(cohort, CONFIG, None, on_case=lambda: counted.append(1))
     assert len(cohort.split.test) == 1 and len(counted) == prepared.cases == 4
-    seen = {span.patient for reference in prepared.packs.values() for span in ray.get(reference).cases}
+    seen = {span.patient for part in ("train", "validation") for span in prepared.pack(part, 32).cases}
+    assert prepared.shelf is not None and prepared.shelf.cases.keys() == {uid for uid, _ in prepared.shelf.refs}
     assert seen.isdisjoint(cohort.split.test)
 
 
@@ -84,9 +106,10 @@ def test_a_second_preparation_comes_from_the_cache_and_is_the_same(
     first = prepare_on_ray(cohort, CONFIG, tmp_path / "cache")
     second = prepare_on_ray(cohort, CONFIG, tmp_path / "cache")
     assert (first.from_cache, second.from_cache) == (0, 4)
-    for key, reference in first.packs.items():
-        mine, theirs = ray.get(reference), ray.get(second.packs[key])
-        assert np.array_equal(mine.image, theirs.image) and np.array_equal(mine.mask, theirs.mask)
+    for part in ("train", "validation"):
+        mine, theirs = first.pack(part, 64), second.pack(part, 64)
+        np.testing.assert_array_equal(mine.image, theirs.image)
+        np.testing.assert_array_equal(mine.mask, theirs.mask)
     assert Cache(tmp_path / "cache").root.is_dir()
 
 
@@ -151,3 +174,19 @@ def test_scans_are_not_written_through_a_link_that_leads_out(connected: None, co
     with pytest.raises(ResultsError, match="leads out"):
         write_scans(prepare_on_ray(cohort, CONFIG, None), folder)
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "data", "store", "expected"),
+    [("auto", 75, 100, False), ("auto", 76, 100, True), ("always", 0, 100, True), ("never", 500, 100, False)],
+)
+def test_cases_are_streamed_when_they_do_not_fit(asked: str, data: int, store: int, expected: bool) -> None:
+    assert streams(asked, data, store) is expected
+
+
+def test_a_fold_without_a_slice_to_train_on_is_refused_before_any_trial(connected: None, cohort: Cohort) -> None:
+    for case in cohort.part("train"):
+        image, mask = nibabel.load(case.files.mask), case.files.mask
+        nibabel.save(nibabel.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine), mask)
+    with pytest.raises(ConfigError, match="no slice is left to train on"):
+        prepare_on_ray(cohort, CONFIG, None)

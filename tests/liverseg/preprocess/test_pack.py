@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from liverseg.errors import ConfigError
-from liverseg.preprocess import NativeReference, PlaneMap, PreparedCase, estimate_store_bytes, pack
+from liverseg.preprocess import (
+    NativeReference,
+    PlaneMap,
+    PreparedCase,
+    estimate_reference_bytes,
+    estimate_store_bytes,
+    pack,
+)
 
 
 def prepared(uid: str, n: int, keep: list[int], size: int = 32) -> PreparedCase:
@@ -45,10 +52,22 @@ def test_other_packs_hold_every_slice() -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_arrays_are_contiguous_and_typed(training: bool) -> None:
+def test_a_pack_copies_no_slice(training: bool) -> None:
     packed = pack(CASES, training=training)
-    for array, dtype in ((packed.image, np.int16), (packed.mask, np.uint8)):
-        assert array.flags.c_contiguous and array.flags.owndata and array.dtype == dtype
+    assert np.shares_memory(packed.image[0], CASES[0].image) and np.shares_memory(packed.mask[-1], CASES[2].mask)
+    assert packed.image.dtype == np.int16 and packed.mask.dtype == np.uint8
+
+
+def test_what_training_reads_of_a_case_makes_the_same_training_pack() -> None:
+    whole, cut = pack(CASES, training=True), pack([case.for_training() for case in CASES], training=True)
+    np.testing.assert_array_equal(whole.image, cut.image)
+    np.testing.assert_array_equal(whole.mask, cut.mask)
+    np.testing.assert_array_equal(whole.foreground_hu, cut.foreground_hu)
+    assert [(span.uid, span.start, span.stop) for span in whole.cases] == [
+        (span.uid, span.start, span.stop) for span in cut.cases
+    ]
+    assert CASES[0].for_training().image.shape == (2, 32, 32) and CASES[1].for_training().image.shape == (0, 32, 32)
+    assert CASES[0].nbytes == 5 * 32 * 32 * 3 + 5 + 4096 * 8
 
 
 def test_foreground_is_summed() -> None:
@@ -66,6 +85,8 @@ def test_what_cannot_be_packed_is_refused() -> None:
         pack([CASES[0], dataclasses.replace(CASES[2], uid="a")], training=False)
     with pytest.raises(ConfigError, match="no slice is left"):
         pack([CASES[1]], training=True)
+    with pytest.raises(ConfigError, match="only the training slices"):
+        pack([CASES[0], CASES[2].for_training()], training=False)
 
 
 def test_lits_in_full_takes_about_2_9_gb() -> None:
@@ -74,3 +95,9 @@ def test_lits_in_full_takes_about_2_9_gb() -> None:
     packed = pack(CASES, training=False)
     assert estimate_store_bytes(12, [32]) == packed.image.nbytes + packed.mask.nbytes
     assert estimate_store_bytes(10, []) == 0
+
+
+def test_the_native_mask_takes_four_livers_and_never_more_than_the_scan() -> None:
+    assert estimate_reference_bytes(1500.0, (512, 512, 100), (0.8, 0.8, 2.5)) == 3_750_000
+    assert estimate_reference_bytes(1500.0, (64, 64, 10), (0.8, 0.8, 2.5)) == 64 * 64 * 10
+    assert estimate_reference_bytes(0.0, (64, 64, 10), (0.8, 0.8, 2.5)) == 0

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from liverseg.config import TrainConfig
 from liverseg.preprocess.arrays import CaseSpan, NativeReference, Pack, PlaneMap, stored_from_hu
+from liverseg.preprocess.slice_stack import SliceStack
 
 SIZE = 32
 NATIVE = 48
@@ -25,9 +26,9 @@ def blob_pack(cases: int = 2, slices: int = 6, seed: int = 0, tumours: bool = Tr
         images.append(stored_from_hu(hu))
         masks.append(small.astype(np.uint8))
         spans.append(_span(k, k * slices, native))
-    image, mask = np.concatenate(images), np.concatenate(masks)
-    image.flags.writeable = mask.flags.writeable = False
-    return Pack(image, mask, tuple(spans), counts)
+    for array in (*images, *masks):
+        array.flags.writeable = False
+    return Pack(SliceStack(images), SliceStack(masks), tuple(spans), counts)
 
 
 def _labels(generator: np.random.Generator, z: int, slices: int, tumours: bool) -> npt.NDArray[np.uint8]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from liverseg.errors import ConfigError
+from liverseg.preprocess.slice_stack import SliceStack
 from liverseg.training.plan import check_packs, identity, planned_updates, stop_reason
 from liverseg.training.record import EpochRecord
 from tests.liverseg.training.packs import blob_pack, tiny_config
@@ -46,7 +47,7 @@ def test_packs_that_do_not_fit_are_refused():
     pack = blob_pack()
     with pytest.raises(ConfigError, match="training slices of another size; got 32; allowed: 64"):
         check_packs(tiny_config(parameters={"size": 64}), pack, pack)
-    empty = replace(pack, image=np.zeros((0, 32, 32), np.int16), cases=())
+    empty = replace(pack, image=SliceStack([np.zeros((0, 32, 32), np.int16)]), cases=())
     with pytest.raises(ConfigError, match="no validation slices"):
         check_packs(tiny_config(), pack, empty)
 

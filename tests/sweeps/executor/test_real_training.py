@@ -55,7 +55,7 @@ def check_overlays(sweep: Path, validation: Pack, final: dict[str, Any]) -> None
 
 def test_r03_a_stopped_training_goes_on_to_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packs = [blob_pack(2, 5, seed=1), blob_pack(2, 5, seed=2)]
-    monkeypatch.setattr(trainer, "_packs", lambda config, setting, fold: packs)
+    monkeypatch.setattr(trainer, "_packs", lambda config, setting, fold, beat: packs)
     monkeypatch.setattr("sweeps.executor.pulse.LOOK_S", 0.0)
     parameters = {"base_filters": 4, "size": SIZE, "batch_size": 4, "learning_rate": 3e-3, "augment_flip": 0.5}
     wanted = payload(parameters, architecture="encoder_decoder")

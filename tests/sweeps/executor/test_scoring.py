@@ -32,6 +32,14 @@ def score(folder: Path, scans: Any) -> Mapping[str, Any]:
 score.needs_backend = False  # type: ignore[attr-defined]
 
 
+class Scans:
+    """Stands for the prepared scans: a number a size."""
+
+    def pack(self, part: str, size_px: int) -> float:
+        assert part == "test"
+        return {32: 0.25, 64: 0.75}[size_px]
+
+
 @pytest.fixture(scope="module")
 def connected() -> Iterator[None]:
     with local_ray(LocalConfig(cpus=2, object_store_bytes=80 * 2**20), environment={"PYTHONPATH": str(Path.cwd())}):
@@ -44,10 +52,7 @@ def job(root: Path, name: str, size_px: int = 32) -> ScoringJob:
 
 
 def scored(jobs: list[ScoringJob], **more: Any) -> dict[str, Scored]:
-    import ray
-
-    packs = {32: ray.put(0.25), 64: ray.put(0.75)}
-    return {found.uid: found for found in score_jobs(jobs, packs, Slots(2, 1, 0), scorer=ME, **more)}
+    return {found.uid: found for found in score_jobs(jobs, Scans(), Slots(2, 1, 0), scorer=ME, **more)}
 
 
 def test_every_job_answers_for_itself(connected: None, tmp_path: Path) -> None:
