@@ -11,6 +11,7 @@ not 65 s. Everything else is as Ray does it by itself.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -166,8 +167,10 @@ class Server:
             threading.Thread(target=raylet.wait, daemon=True).start()
         return {name: process.pid for name, process in self._alive().items()}
 
-    def sweep(self, name: str, trials: int, epochs: int, slots: int, stall_s: float | None = None) -> str:
-        """Run a sweep below `runs/`; how it was closed."""
+    def sweep(
+        self, name: str, trials: int, epochs: int, slots: int, stall_s: float | None = None, trainer: str | None = None
+    ) -> str:
+        """Run a sweep below `runs/`, on what was prepared if anything was; how it was closed."""
         from cluster.config import Slots
         from results.ledger import Ledger
         from sweeps.executor.setting import TrialSetting
@@ -182,7 +185,12 @@ class Server:
         folder = SweepFolder(Path.cwd() / "runs" / name)
         folder.path.mkdir(parents=True)
         setting = TrialSetting(
-            sweep_folder=str(folder.path), labels=("liver", "tumour"), threads=1, trainer=FAKE, stall_s=stall_s
+            sweep_folder=str(folder.path),
+            labels=("liver", "tumour"),
+            threads=1,
+            trainer=trainer or FAKE,
+            stall_s=stall_s,
+            prepared=self._prepared,
         )
         with Ledger.create(folder.ledger) as ledger:
             ledger.append("sweep", **sweep_event() | {"name": name, "trials": trials})
@@ -194,7 +202,7 @@ class Server:
         return "closed"
 
     def prepare(self, spec: str, cache: str) -> dict[str, Any]:
-        """Prepare a spec's scans; digests of the packs, and the machines that hold the only copies of them."""
+        """Prepare a spec's scans; digests of the cases, and the machines that hold the only copies of them."""
         import numpy as np
         import ray
         from ray.experimental import get_object_locations
@@ -207,26 +215,43 @@ class Server:
         cohort = load_cohort(load_spec(spec).spec, threads=1)
         config = PrepareConfig(sizes_px=(128, 192), slices="liver")
         self._prepared = prepare_on_ray(cohort, config, Path(cache))
-        digests = self.packs()
+        digests = self.cases()
         # The driver's own copies make room for something else, as they may at any time.
         filler = [ray.put(np.ones(STORE_BYTES // 10, np.uint8)) for _ in range(12)]
-        places = [set(item["node_ids"]) for item in get_object_locations(list(self._prepared.packs.values())).values()]
+        places = [set(item["node_ids"]) for item in get_object_locations(self._references()).values()]
         del filler
         return {"digests": digests, "places": [sorted(names) for names in places]}
 
-    def packs(self) -> dict[str, str]:
-        """A digest of every pack, which Ray has to make again where it was lost."""
-        import hashlib
+    def prepare_large(self, cache: str, size_px: int, train: list[int], validation: list[int]) -> list[str]:
+        """Prepare scans with so many slices each, which do not fit into the store; the machines that hold any of them."""
+        import ray
+        from ray.experimental import get_object_locations
 
+        from sweeps.prepare import prepare_on_ray
+        from tests.sweeps.big_cohort import big_cohort, config_of
+
+        cohort = big_cohort(Path(cache), size_px, train, validation)
+        self._prepared = prepare_on_ray(cohort, config_of(size_px), Path(cache))
+        assert self._prepared.streamed
+        ray.wait(self._references(), num_returns=len(self._references()), fetch_local=False)
+        held = get_object_locations(self._references()).values()
+        return sorted({name for item in held for name in item["node_ids"]})
+
+    def cases(self) -> dict[str, str]:
+        """A digest of every case, which Ray has to make again where it was lost."""
         import ray
 
-        assert self._prepared is not None
+        assert self._prepared is not None and self._prepared.shelf is not None
         found = {}
-        for (part, size), reference in self._prepared.packs.items():
-            pack = ray.get(reference, timeout=90)
-            digest = hashlib.sha256(pack.image.tobytes() + pack.mask.tobytes() + repr(pack.cases).encode())
-            found[f"{part} {size}"] = digest.hexdigest()
+        for (uid, size), reference in self._prepared.shelf.refs.items():
+            case = ray.get(reference, timeout=90)
+            digest = hashlib.sha256(case.image.tobytes() + case.mask.tobytes() + case.reference.labels.tobytes())
+            found[f"{uid} {size}"] = digest.hexdigest()
         return found
+
+    def _references(self) -> list[Any]:
+        assert self._prepared is not None and self._prepared.shelf is not None
+        return list(self._prepared.shelf.refs.values())
 
     def _alive(self) -> dict[str, subprocess.Popen[bytes]]:
         return {name: process for name, process in self._raylets.items() if process.poll() is None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -21,9 +22,29 @@ from sweeps.executor.death import DIED, MEMORY, NODE_LOST, UNREACHED
 from tests.crash.machines import Machines, lose, processes_of, send
 from tests.crash.processes import events_of, no_process_left, sweep_of
 from tests.sweeps.executor.attempts import attempt, payload
+from tests.sweeps.fake_trainer import FakeRun
 
 pytestmark = [pytest.mark.crash, pytest.mark.ray]
 EPOCHS = 6
+READING = f"{__name__}:Reading"
+
+
+class Reading(FakeRun):
+    """Reads every slice before it begins, and notes where it was and what it has seen."""
+
+    needs_packs, needs_backend = True, False
+
+    def __init__(self, config: Any, train: Any, validation: Any, **more: Any) -> None:
+        import ray
+
+        seen = hashlib.sha256()
+        for pack in (train, validation):
+            for slices in (pack.image, pack.mask):
+                for one in slices:
+                    seen.update(one.tobytes())
+        with Path(os.environ["READS"]).open("a") as file:
+            file.write(f"{ray.get_runtime_context().get_node_id()} {seen.hexdigest()}\n")
+        super().__init__(config, None, None, **more)
 
 
 @pytest.fixture(scope="module")
@@ -173,12 +194,12 @@ def test_r07_rays_memory_monitor_ends_a_trial_and_not_the_sweep(machines: Machin
         assert event.payload["kind"] == "oom" and event.payload["message"].startswith(MEMORY)
 
 
-def test_r11_packs_of_a_lost_machine_are_made_again(fresh_machines: Machines, tmp_path: Path) -> None:
+def test_r11_cases_of_a_lost_machine_are_made_again(fresh_machines: Machines, tmp_path: Path) -> None:
     machines = fresh_machines
     places = machines.up(2)
     write_cohort(tmp_path / "scans", PhantomConfig(cases=4, matrix_px=(128, 128), slices=(12, 16)))
     (tmp_path / "spec.yaml").write_text(
-        f"name: packs\ndata: {{root: {tmp_path / 'scans'}, split: {{test: 0, validation: 0.4}}}}\n"
+        f"name: cases\ndata: {{root: {tmp_path / 'scans'}, split: {{test: 0, validation: 0.4}}}}\n"
         "search: {trials: 1, architectures: {unet: {base_filters: 4}}}\ntrain: {epochs: 1, size: 128}\n"
     )
     cache = tmp_path / "cache"
@@ -188,5 +209,26 @@ def test_r11_packs_of_a_lost_machine_are_made_again(fresh_machines: Machines, tm
     # With the cache gone, whatever is in it afterwards was prepared anew.
     shutil.rmtree(cache)
     lose(places[sorted(holders)[0]])
-    assert machines.ask("packs") == before["digests"]
+    assert machines.ask("cases") == before["digests"]
     assert any(path.is_file() for path in cache.rglob("*")), "nothing had to be made again: the test shows nothing"
+
+
+def test_r11_data_larger_than_the_store_survives_the_loss_of_machines(fresh_machines: Machines, tmp_path: Path) -> None:
+    """One is lost while cases are prepared, and one that holds some of them while trials read them from files."""
+    machines, cache, reads = fresh_machines, tmp_path / "cache", tmp_path / "reads.txt"
+    places = machines.up(3, READS=str(reads))
+    machines.begin("prepare_large", cache=str(cache), size_px=256, train=[30] * 14, validation=[30] * 2)
+    machines.until(lambda: ((cache / "prepared").is_dir() and len(list(cache.rglob("*.lsprep"))) == 16) or None)
+    lose(places.popitem()[1])
+    holders = set(machines.answer())
+    machines.begin("sweep", name="large", trials=5, epochs=EPOCHS, slots=2, trainer=READING)
+    uid = machines.until(lambda: busy_trial(tmp_path, "large"))
+    lost = worker_of(tmp_path, "large", uid)["node_id"]
+    assert lost in holders, "the machine was to hold cases that nobody else has"
+    lose(places.pop(lost))
+    machines.up(2, READS=str(reads))
+    assert machines.answer() == "closed"
+    check_all_finished(tmp_path, "large", 5)
+    lines = [line.split() for line in reads.read_text().splitlines()]
+    # The new machine has read all cases too, those of the lost ones among them.
+    assert len({node for node, _ in lines}) == 3 and len({seen for _, seen in lines}) == 1

@@ -22,6 +22,7 @@ from sweeps.node_files import home
 from sweeps.overlays import write_scans
 from sweeps.prepare import Prepared, prepare_on_ray, streams
 from sweeps.spec import load_spec
+from tests.sweeps.big_cohort import big_cohort, config_of
 from tests.sweeps.test_bad_input import SPEC, scans
 
 pytestmark = pytest.mark.ray
@@ -76,19 +77,18 @@ def test_workers_read_the_cases_where_they_lie(connected: None, cohort: Cohort, 
     assert not list(home().rglob("*.case"))
 
 
-def test_every_case_is_there_once_whatever_the_folds(connected: None, tmp_path: Path) -> None:
-    scans(tmp_path / "scans", 5)
-    bytes_by_folds = {}
-    for folds in (1, 5):
-        (tmp_path / "spec.yaml").write_text(SPEC.replace("test: 0,", f"test: 0, folds: {folds},"))
-        cohort = load_cohort(load_spec(str(tmp_path / "spec.yaml")).spec, threads=1)
-        prepared = prepare_on_ray(cohort, PrepareConfig(sizes_px=(64,), slices="all"), None)
-        assert prepared.shelf is not None and len(prepared.folds) == folds
-        places = ray.experimental.get_object_locations(list(prepared.shelf.refs.values())).values()
-        bytes_by_folds[folds] = sum(place["object_size"] for place in places)
-        assert len(places) == 5 and bytes_by_folds[folds] == pytest.approx(prepared.data_bytes, rel=0.05)
-    # With folds the training scans' native masks are there too, because each is scored in some fold.
-    assert bytes_by_folds[5] < 1.6 * bytes_by_folds[1]
+@pytest.mark.parametrize("folds", [1, 5])
+def test_every_case_is_in_the_store_once_whatever_the_folds(connected: None, tmp_path: Path, folds: int) -> None:
+    cohort = big_cohort(tmp_path, 128, train=[20] * 4, validation=[20], folds=folds)
+    prepared = prepare_on_ray(cohort, config_of(128), tmp_path)
+    assert prepared.shelf is not None and len(prepared.folds) == folds and not prepared.streamed
+    places = ray.experimental.get_object_locations(list(prepared.shelf.refs.values())).values()
+    slices = 5 * 20 * 3 * 128 * 128
+    assert len(places) == 5 and slices <= sum(place["object_size"] for place in places) < 1.1 * slices
+    assert slices <= prepared.data_bytes < 1.1 * slices
+    for fold in range(folds):
+        assert len(prepared.pack("train", 128, fold).image) == 80
+        assert len(prepared.pack("validation", 128, fold).image) == 20
 
 
 def test_the_test_patients_are_not_prepared(connected: None, cohort: Cohort) -> None:
