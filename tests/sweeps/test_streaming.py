@@ -119,19 +119,19 @@ def test_three_hundred_megabytes_train_with_a_store_of_eighty(connected: None, t
 
 
 class Keeper:
-    """Puts something large into the store, which is lost with it."""
+    """Puts large things into the store, which are lost with it."""
 
-    def put(self) -> list[Any]:
-        return [ray.put(np.zeros(MIB))]
+    def put(self, count: int) -> list[Any]:
+        return [ray.put(np.zeros(MIB, np.uint8)) for _ in range(count)]
 
 
 def lost(prepared: Prepared) -> Prepared:
     """The same, with nothing left of the cases in the store."""
     keeper = ray.remote(num_cpus=0)(Keeper).remote()
-    (gone,) = ray.get(keeper.put.remote())
-    ray.kill(keeper)
     assert prepared.shelf is not None
-    return replace(prepared, shelf=replace(prepared.shelf, refs=dict.fromkeys(prepared.shelf.refs, gone)))
+    gone = ray.get(keeper.put.remote(len(prepared.shelf.refs)))
+    ray.kill(keeper)
+    return replace(prepared, shelf=replace(prepared.shelf, refs=dict(zip(prepared.shelf.refs, gone, strict=True))))
 
 
 def answered(prepared: Prepared) -> str:

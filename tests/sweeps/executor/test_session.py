@@ -404,3 +404,43 @@ class Chatty(FakeRun):
     def run_epoch(self, on_batch: Any = None) -> Any:
         print("I am here")
         return super().run_epoch(on_batch)
+
+
+class Reading(FakeRun):
+    """Wants slices, and does nothing with them."""
+
+    needs_packs, needs_backend = True, False
+
+    def __init__(self, config: Any, train: Any, validation: Any, **more: Any) -> None:
+        assert (train, validation) == ("train of fold 0", "validation of fold 0")
+        super().__init__(config, None, None, **more)
+
+
+class Slow:
+    """Prepared cases that take their time: the heartbeat is gone before each part, and somebody may ask to stop."""
+
+    def __init__(self, folder: Path, stop: bool) -> None:
+        self.folder, self.stop, self.beats = folder, stop, 0
+
+    def pack(self, part: str, size_px: int, fold: int, beat: Any) -> str:
+        heartbeat = self.folder / "trials" / UID / trial_files.HEARTBEAT
+        heartbeat.unlink(missing_ok=True)
+        if self.stop:
+            (self.folder / STOP).touch()
+        beat()
+        self.beats += heartbeat.exists()
+        return f"{part} of fold {fold}"
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_trial_gives_signs_of_life_and_hears_the_order_to_stop_while_its_data_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: bool
+) -> None:
+    monkeypatch.setattr("sweeps.executor.pulse.LOOK_S", 0.0)
+    monkeypatch.setattr("sweeps.executor.pulse.TOUCH_S", 0.0)
+    slow = Slow(tmp_path, stop)
+    results = attempt(tmp_path, trainer=f"{HERE}:Reading", prepared=slow)
+    if stop:
+        assert results == [{"stopped": True, "done": True, "epoch": 0, "last": False, "checkpoint": None}]
+    else:
+        assert slow.beats == 2 and results[-1]["last"]
