@@ -14,6 +14,8 @@ NUMERICAL_SOURCES = (
     "sweeps/spec/**/*.py",
     "sweeps/cohort.py",
     "sweeps/prepare.py",
+    "sweeps/shelf.py",
+    "sweeps/node_files.py",
     "sweeps/stages.py",
     "sweeps/engine.py",
 )

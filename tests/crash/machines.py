@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ from tests.crash.processes import ROOT, Found, eventually
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
+    from liverseg.preprocess import Pack
     from sweeps.prepare import Prepared
 
 MIB = 1024**2
@@ -237,6 +238,16 @@ class Server:
         held = get_object_locations(self._references()).values()
         return sorted({name for item in held for name in item["node_ids"]})
 
+    def read(self) -> dict[str, str]:
+        """A digest of all slices as each machine sees them, by Ray's name of it."""
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        task: Any = ray.remote(num_cpus=0)(read_slices)
+        there = {name: NodeAffinitySchedulingStrategy(node_id=name, soft=False) for name in self._alive()}
+        seen = {name: task.options(scheduling_strategy=one).remote(self._prepared) for name, one in there.items()}
+        return {name: ray.get(ref, timeout=90) for name, ref in seen.items()}
+
     def cases(self) -> dict[str, str]:
         """A digest of every case, which Ray has to make again where it was lost."""
         import ray
@@ -255,6 +266,21 @@ class Server:
 
     def _alive(self) -> dict[str, subprocess.Popen[bytes]]:
         return {name: process for name, process in self._raylets.items() if process.poll() is None}
+
+
+def read_slices(prepared: Prepared) -> str:
+    """On whatever machine: the digest of the first fold's slices."""
+    (size,) = prepared.sizes_px
+    return slices_digest(prepared.pack(part, size) for part in ("train", "validation"))
+
+
+def slices_digest(packs: Iterable[Pack]) -> str:
+    found = hashlib.sha256()
+    for pack in packs:
+        for slices in (pack.image, pack.mask):
+            for one in slices:
+                found.update(one.tobytes())
+    return found.hexdigest()
 
 
 def stage(trials: int, epochs: int) -> Any:

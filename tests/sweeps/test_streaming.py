@@ -118,38 +118,35 @@ def test_three_hundred_megabytes_train_with_a_store_of_eighty(connected: None, t
     assert not list(home().rglob("*.case"))
 
 
-class Keeper:
-    """Puts large things into the store, which are lost with it."""
-
-    def put(self, count: int) -> list[Any]:
-        return [ray.put(np.zeros(MIB, np.uint8)) for _ in range(count)]
-
-
-def lost(prepared: Prepared) -> Prepared:
-    """The same, with nothing left of the cases in the store."""
-    keeper = ray.remote(num_cpus=0)(Keeper).remote()
-    assert prepared.shelf is not None
-    gone = ray.get(keeper.put.remote(len(prepared.shelf.refs)))
-    ray.kill(keeper)
-    return replace(prepared, shelf=replace(prepared.shelf, refs=dict(zip(prepared.shelf.refs, gone, strict=True))))
-
-
 def answered(prepared: Prepared) -> str:
     return digest(prepared.pack("train", 128))
 
 
 @pytest.mark.parametrize("stream", ["always", "never"])
-def test_what_the_store_has_lost_is_made_again_where_it_is_needed(connected: None, tmp_path: Path, stream: str) -> None:
+def test_what_does_not_come_from_the_store_is_made_where_it_is_needed(
+    connected: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    """A lost case is made again by a task. Here none has a CPU to run on, as when trials hold them all."""
     cache = tmp_path / "cache"
     prepared = prepare_on_ray(big_cohort(cache, 128, [20] * 3, [20]), config_of(128), cache, stream=stream)
     expected = answered(prepared)
     prepared.remove_files()
-    ask = ray.remote(num_cpus=1)(answered)
-    assert ray.get(ask.remote(lost(prepared))) == expected
+    assert prepared.shelf is not None
+    starved = ray.remote(num_cpus=64)(answered)
+    refs = {key: starved.remote(None) for key in prepared.shelf.refs}
+    for name, seconds in (("PATIENCE_S", 0.3), ("LOOK_S", 0.1), ("HASTE_S", 0.1)):
+        monkeypatch.setattr(f"sweeps.shelf.{name}", seconds)
+    lost = replace(prepared, shelf=replace(prepared.shelf, refs=refs))
+    beats: list[int] = []
+    found = lost.pack("train", 128, beat=lambda: beats.append(1))
+    assert digest(found) == expected and len(beats) >= 3
+    assert not found.image[0].flags.writeable, "in shared memory or a mapped file, and not this process's own"
     shutil.rmtree(cache)
     if stream == "always":
-        assert ray.get(ask.remote(lost(prepared))) == expected, "by now the files are there"
+        assert answered(lost) == expected, "by now the files are there"
     else:
         with pytest.raises(DataError):  # neither cache nor scan: said as it is
-            ray.get(ask.remote(lost(prepared)))
+            answered(lost)
     prepared.remove_files()
+    for ref in refs.values():
+        ray.cancel(ref)
