@@ -79,7 +79,10 @@ class NodeFiles:
 
     def remove(self) -> None:
         """For the driver, at its end: remove them on every machine that can be reached."""
-        _everywhere(partial(_remove, self.name), wait=True)
+        from ray.exceptions import RayError
+
+        with contextlib.suppress(RayError, RuntimeError, OSError):
+            _everywhere(partial(_remove, self.name), wait=True)
 
 
 def home() -> Path:

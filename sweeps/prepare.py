@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cluster.nodes import machines
 from sweeps.node_files import NodeFiles
 from sweeps.shelf import Beat, Shelf, prepared_sizes, silent
 
@@ -166,11 +167,8 @@ def streams(stream: str, data_bytes: int, store_bytes: int) -> bool:
 
 def smallest_store_bytes() -> int:
     """Object store of the machine that has least of it, among those that can run trials; 0 when there is none."""
-    import ray
-
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    resources = [node["Resources"] for node in nodes if node["Alive"]]
-    return int(min((found.get("object_store_memory", 0) for found in resources if found.get("CPU")), default=0))
+    stores = (machine.get("object_store_memory", 0) for machine in machines() if machine.get("CPU"))
+    return int(min(stores, default=0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from cluster.config import Slots
-from cluster.local import local_ray, slots_for
+from cluster.select import connect
 from liverseg.config import PrepareConfig
 from sweeps.cohort import Cohort
-from sweeps.engine import Reporter, local_config, store_need, worker_environment
+from sweeps.engine import Reporter, ray_config, slots_of, store_need, worker_environment
 from sweeps.interrupt import Interrupts
 from sweeps.prepare import Prepared, cache_root, prepare_on_ray
 from sweeps.spec import Spec
@@ -17,16 +17,16 @@ from sweeps.spec import Spec
 
 @contextmanager
 def ray_for_test(spec: Spec, cohort: Cohort, sizes_px: Sequence[int], interrupts: Interrupts) -> Iterator[Slots]:
-    """Start a Ray with room for the test scans at these sizes; end it on leaving.
+    """Start a Ray with room for the test scans at these sizes, or join one; end what was started on leaving.
 
     Raises:
         ClusterError: Ray cannot score a single trial.
     """
     room = store_need(cohort, ("test",), sizes_px)
-    with local_ray(local_config(spec, room), environment=worker_environment(spec)) as resources:
+    with connect(ray_config(spec, room), environment=worker_environment(spec)):
         interrupts.install()
         interrupts.check()
-        yield slots_for(resources, cpus=spec.trial.cpus, gpus=spec.trial.gpus, memory_bytes=spec.trial.memory_bytes)
+        yield slots_of(spec)
 
 
 @contextmanager
