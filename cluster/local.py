@@ -112,7 +112,7 @@ def slots_for(resources: dict[str, Any], *, cpus: int, gpus: float, memory_bytes
     total_cpus, total_gpus = int(resources.get("CPU", 0)), float(resources.get("GPU", 0))
     count = total_cpus // cpus
     if gpus:
-        count = min(count, int(total_gpus / gpus + 1e-9))
+        count = min(count, trials_on(int(total_gpus), gpus))
     if memory_bytes:
         count = min(count, int(resources.get("memory", 0) // memory_bytes))
     if count < 1:
@@ -122,6 +122,11 @@ def slots_for(resources: dict[str, Any], *, cpus: int, gpus: float, memory_bytes
             "trial.gpus or trial.memory in the spec, or raise cluster.cpus"
         )
     return Slots(count, cpus, gpus)
+
+
+def trials_on(cards: int, gpus: float) -> int:
+    """Trials that so many GPUs hold at once. A part lies on one card: of four cards, parts of 0.3 make twelve, not 13."""
+    return cards * int(1 / gpus + 1e-9) if gpus < 1 else int(cards / gpus)
 
 
 def _short(root: str) -> str:

@@ -93,7 +93,7 @@ def build_trainer(config: TrainConfig, setting: TrialSetting, fold: int = 0) -> 
 
     Raises:
         ConfigError: no such trainer, or it cannot train this.
-        TrainingError: the network did not fit.
+        TrainingError: the network did not fit, or the GPU cannot be shared as the setting says.
     """
     made = load_trainer(setting.trainer)
     train, validation = _packs(config, setting, fold) if getattr(made, "needs_packs", True) else (None, None)
@@ -114,10 +114,11 @@ def load_trainer(path: str) -> Callable[..., Trainer]:
 
 
 def _packs(config: TrainConfig, setting: TrialSetting, fold: int) -> list[Pack]:
-    """Training and validation slices, and a compute backend that knows its threads."""
+    """Training and validation slices, and a compute backend that knows its threads and its part of the GPU."""
     import ray
 
     from liverseg.training.device import pin_threads
+    from liverseg.training.gpu import limit_gpu
 
     size = config.get("size")
     here = setting.packs[fold]
@@ -125,5 +126,6 @@ def _packs(config: TrainConfig, setting: TrialSetting, fold: int) -> list[Pack]:
         prepared = ", ".join(str(size_px) for part, size_px in here if part == "train")
         raise ConfigError("no slices of this size were prepared", where="size", got=size, allowed=prepared or "none")
     pin_threads(setting.threads)
+    limit_gpu(setting.gpus)
     packs: list[Pack] = ray.get([here["train", size], here["validation", size]])
     return packs

@@ -1,0 +1,60 @@
+"""What this machine has for trials: CPUs, memory and GPUs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.config import Slots
+from cluster.local import trials_on, usable_cpus
+from sweeps.fit import Room, room_of
+from sweeps.spec import Spec
+
+MEMORY_SHARE = 0.9
+"""Of the memory that is free, what trials without a `trial.memory` may have together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What there is.
+
+    Attributes:
+        cpus: that this process may run on.
+        available_bytes: memory that is free.
+        cards_mib: total memory of each GPU; empty without one, and where its driver does not answer.
+    """
+
+    cpus: int
+    available_bytes: int
+    cards_mib: tuple[int, ...] = ()
+
+    def offer(self, spec: Spec) -> tuple[Slots, Room | None]:
+        """How many trials of a spec this machine would run at once, at least one, and the memory that each may have.
+
+        The memory is None where trials run on other machines and the spec does not say it.
+
+        Raises:
+            DeviceError: the part of a GPU is too small for any training.
+        """
+        here = spec.cluster.kind == "local"
+        counts = [(spec.cluster.cpus or self.cpus) // spec.trial.cpus]
+        if spec.trial.gpus and self.cards_mib:
+            counts.append(trials_on(len(self.cards_mib), spec.trial.gpus))
+        if spec.trial.memory_bytes:
+            counts.append(self.available_bytes // spec.trial.memory_bytes)
+        slots = Slots(max(1, min(counts)), spec.trial.cpus, spec.trial.gpus)
+        share = int(MEMORY_SHARE * self.available_bytes / slots.count) if here else None
+        return slots, room_of(spec, slots, share, self.cards_mib if here else ())
+
+
+def this_machine() -> Machine:
+    """The machine that this process runs on, now."""
+    import psutil
+
+    from liverseg.errors import DeviceError
+    from liverseg.training.cuda import visible_cards_mib
+
+    try:
+        cards = visible_cards_mib()
+    except DeviceError:
+        cards = ()
+    return Machine(usable_cpus(), psutil.virtual_memory().available, cards)
