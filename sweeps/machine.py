@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cluster.config import Slots
-from cluster.local import trials_on, usable_cpus
+from cluster.local import usable_cpus
+from cluster.nodes import slots_on
 from sweeps.fit import Room, room_of
 from sweeps.spec import Spec
 
@@ -36,12 +37,11 @@ class Machine:
             DeviceError: the part of a GPU is too small for any training.
         """
         here = spec.cluster.kind == "local"
-        counts = [(spec.cluster.cpus or self.cpus) // spec.trial.cpus]
-        if spec.trial.gpus and self.cards_mib:
-            counts.append(trials_on(len(self.cards_mib), spec.trial.gpus))
-        if spec.trial.memory_bytes:
-            counts.append(self.available_bytes // spec.trial.memory_bytes)
-        slots = Slots(max(1, min(counts)), spec.trial.cpus, spec.trial.gpus)
+        node = {"CPU": spec.cluster.cpus or self.cpus, "memory": self.available_bytes, "GPU": len(self.cards_mib)}
+        gpus = spec.trial.gpus if self.cards_mib else 0
+        memory = spec.trial.memory_bytes if here else None
+        count = slots_on(node, cpus=spec.trial.cpus, gpus=gpus, memory_bytes=memory)
+        slots = Slots(max(1, count), spec.trial.cpus, spec.trial.gpus)
         share = int(MEMORY_SHARE * self.available_bytes / slots.count) if here else None
         return slots, room_of(spec, slots, share, self.cards_mib if here else ())
 
