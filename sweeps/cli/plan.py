@@ -23,8 +23,8 @@ def plan(
     from sweeps.cohort import list_files, load_cohort
     from sweeps.disk import free_bytes, size_text
     from sweeps.engine import prepare_config, store_bytes
-    from sweeps.estimate import estimate
     from sweeps.errors import UsageError
+    from sweeps.estimate import estimate
     from sweeps.forecast import missing_cache_bytes, shortage
     from sweeps.machine import this_machine
     from sweeps.prepare import cache_root, cache_store
