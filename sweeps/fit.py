@@ -94,16 +94,16 @@ class Fit:
         """Whether nothing fits."""
         return self.unfit == self.combinations
 
-    def words(self, name: str, room: Room) -> str:
-        """One line about what does not fit; empty when all does."""
+    def words(self, name: str, room: Room, about: str = "about") -> str:
+        """One line about what does not fit; empty when all does. `about` is how sure the needs are."""
         if not self.unfit:
             return ""
         had = f"a trial has {gigabytes(room.memory_mb)} ({room.source})"
-        need = f"{name}: {_words(self.most)} needs about {gigabytes(self.most_mb)}, {had}"
+        need = f"{name}: {_words(self.most)} needs {about} {gigabytes(self.most_mb)}, {had}"
         lower = _lower(self.varied)
         more = _more(room, self.most_mb)
         if self.hopeless:
-            least = f", the least about {gigabytes(self.least_mb)}" if self.combinations > 1 else ""
+            least = f", the least {about} {gigabytes(self.least_mb)}" if self.combinations > 1 else ""
             count = "its only combination" if self.combinations == 1 else f"none of {self.combinations} combinations"
             verb = "cannot fit" if self.combinations == 1 else "fits"
             least_more = _more(room, self.least_mb)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from cluster.config import Slots
 from cluster.local import usable_cpus
 from cluster.nodes import slots_on
+from liverseg.errors import DeviceError
+from sweeps.errors import UsageError
 from sweeps.fit import Room, room_of
 from sweeps.spec import Spec
 
@@ -34,7 +36,7 @@ class Machine:
         The memory is None where trials run on other machines and the spec does not say it.
 
         Raises:
-            DeviceError: the part of a GPU is too small for any training.
+            UsageError: the part of a GPU is too small for any training.
         """
         here = spec.cluster.kind == "local"
         node = {"CPU": spec.cluster.cpus or self.cpus, "memory": self.available_bytes, "GPU": len(self.cards_mib)}
@@ -43,14 +45,18 @@ class Machine:
         count = slots_on(node, cpus=spec.trial.cpus, gpus=gpus, memory_bytes=memory)
         slots = Slots(max(1, count), spec.trial.cpus, spec.trial.gpus)
         share = int(MEMORY_SHARE * self.available_bytes / slots.count) if here else None
-        return slots, room_of(spec, slots, share, self.cards_mib if here else ())
+        try:
+            return slots, room_of(spec, slots, share, self.cards_mib if here else ())
+        except DeviceError as error:
+            raise UsageError(
+                error.what, where=error.where, got=error.got, allowed=error.allowed, next_step=error.next_step
+            ) from error
 
 
 def this_machine() -> Machine:
     """The machine that this process runs on, now."""
     import psutil
 
-    from liverseg.errors import DeviceError
     from liverseg.training.cuda import visible_cards_mib
 
     try:
