@@ -50,9 +50,13 @@ class Measured:
         return kept + float(self.answer["step_mb"]) * growth
 
     def process_mb(self, facts: ArchitectureFacts, batch: int, *, gpu: bool) -> float:
-        """Private memory of the worker; with `gpu` its arrays are elsewhere, but for the best epoch's weights."""
-        best = facts.parameters * _BYTES / _MB
-        return float(self.answer["process_mb"]) + best + (0.0 if gpu else self.arrays_mb(facts, batch))
+        """Private memory of the worker; with `gpu` its arrays are elsewhere.
+
+        On top come copies of the weights: the best epoch's, and, while that is scored in full, those that training ended
+        with. TensorFlow keeps what it once took for arrays, so that these do not find room there.
+        """
+        copies = 2 * facts.parameters * _BYTES / _MB
+        return float(self.answer["process_mb"]) + copies + (0.0 if gpu else self.arrays_mb(facts, batch))
 
 
 def floor_mb(facts: ArchitectureFacts, setting: Mapping[str, Any], *, gpu: bool) -> float:
