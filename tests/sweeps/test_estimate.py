@@ -151,7 +151,9 @@ def with_room(folder: Path, memory_mb: float, *overrides: str) -> Estimate:
 
 def test_memory_is_that_of_the_process_the_weights_and_the_largest_batch(tmp_path: Path) -> None:
     row = of(tmp_path, SPEC, LARGE, "train={epochs: 10}").architectures[1]
-    assert row.memory_mb == pytest.approx(400 + 30 + 200 * 32 / PROBE_BATCH + 8e-6 * row.parameters[1]) and row.fit is None
+    assert (
+        row.memory_mb == pytest.approx(400 + 30 + 200 * 32 / PROBE_BATCH + 8e-6 * row.parameters[1]) and row.fit is None
+    )
 
 
 def test_what_cannot_fit_is_listed_and_counted(tmp_path: Path) -> None:
@@ -191,7 +193,9 @@ def test_each_way_of_computing_is_measured_on_its_own(tmp_path: Path, monkeypatc
     found = of(tmp_path, SPEC, space, "search.architectures={encoder_decoder: {base_filters: 8}}", "train={epochs: 1}")
     assert sorted(asked) == [(mixed, xla, 64) for mixed in (False, True) for xla in (False, True)]
     (row,) = found.architectures
-    assert row.memory_mb == pytest.approx(400 + 30 + 200 * 16 / PROBE_BATCH, abs=2), "the larger of the two, not the first"
+    assert row.memory_mb == pytest.approx(400 + 30 + 200 * 16 / PROBE_BATCH, abs=2), (
+        "the larger of the two, not the first"
+    )
     once = of(
         tmp_path, SPEC, "search.architectures={encoder_decoder: {base_filters: 8}}", "train={epochs: 1, size: 64}"
     )
@@ -201,5 +205,7 @@ def test_each_way_of_computing_is_measured_on_its_own(tmp_path: Path, monkeypatc
 def test_trials_on_gpus_have_their_arrays_there(tmp_path: Path) -> None:
     found = of(tmp_path, SPEC, "trial.gpus=0.5", room=Room(30.0, "half a card", "{gpus}", 4000.0))
     row = found.architectures[1]
-    assert row.memory_mb == pytest.approx(400.0, abs=2) and row.gpu_memory_mb == pytest.approx(30 + 200 * 16 / PROBE_BATCH)
+    assert row.memory_mb == pytest.approx(400.0, abs=2) and row.gpu_memory_mb == pytest.approx(
+        30 + 200 * 16 / PROBE_BATCH
+    )
     assert found.hopeless and "raise trial.gpus to" in found.misfits[1]

@@ -161,7 +161,9 @@ def test_what_stays_goes_with_the_weights_and_what_a_step_makes_with_its_maps() 
     assert step.arrays_mb(small, 4) == 120.0 and step.arrays_mb(small, 12) == pytest.approx(320.0)
     assert step.arrays_mb(large, 4) == pytest.approx(420.0, rel=0.01)
     copies = 8e-6 * small.parameters
-    assert step.process_mb(small, 4, gpu=False) == 420.0 + copies and step.process_mb(small, 4, gpu=True) == 300.0 + copies
+    assert (
+        step.process_mb(small, 4, gpu=False) == 420.0 + copies and step.process_mb(small, 4, gpu=True) == 300.0 + copies
+    )
     assert step.on_gpu
     narrow = describe("unet", size_px=64, options={"base_filters": 4})
     assert step.arrays_mb(narrow, 4) < 70.0
