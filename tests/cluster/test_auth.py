@@ -52,7 +52,7 @@ def test_a_named_file_must_be_there(home: dict[str, str], tmp_path: Path) -> Non
 def test_only_a_locked_door_passes_unless_one_insists() -> None:
     refuse_open_door(Door.LOCKED, "h:1", insecure=False)
     refuse_open_door(Door.OPEN, "h:1", insecure=True)
-    with pytest.raises(ClusterError, match="h:1: the cluster answers without a token.*--insecure-cluster"):
+    with pytest.raises(ClusterError, match=r"h:1: the cluster answers without a token.*--insecure-cluster"):
         refuse_open_door(Door.OPEN, "h:1", insecure=False)
 
 
