@@ -107,6 +107,7 @@ _LIST = (
         doc="strength of random brightness, contrast and noise",
     ),
     Parameter(name="mixed_precision", kind="bool", default=False, doc="compute in 16 bits, keep weights in 32"),
+    Parameter(name="xla", kind="bool", default=False, doc="compile the steps with XLA: other rounding, other speed"),
 )
 
 PARAMETERS: Mapping[str, Parameter] = MappingProxyType({parameter.name: parameter for parameter in _LIST})

@@ -6,7 +6,8 @@
     └── TrainingError      a training ended early; `kind` is the failure kind of the trial
         ├── NonFiniteError     kind "nan"
         ├── DeadlineError      kind "timeout"
-        └── MemoryExceeded     kind "oom"
+        ├── MemoryExceeded     kind "oom"
+        └── DeviceError        kind "crash": a GPU is not there, or does not keep to its limit
 
 Every message says what is wrong, where, what was got, what is allowed and what to do next, as far as each is known.
 All of them survive pickling, because Ray carries them between processes.
@@ -112,3 +113,7 @@ class MemoryExceeded(TrainingError):
     """The training needed more memory than it was given."""
 
     kind = "oom"
+
+
+class DeviceError(TrainingError):
+    """A GPU is not there, does not answer, or cannot be held to the memory that the training was given."""

@@ -93,8 +93,18 @@ def _oom(sweep: Sweep, trials: Sequence[TrialRecord], peers: Sequence[TrialRecor
     largest = max(peers, key=_load, default=None)
     if largest is not None and math.isfinite(_load(largest)):
         text += f" (the largest that finished: {_condition(largest)})"
-    limit = _setting(sweep, "memory")
-    return f"{text}, choose a smaller network, raise trial.memory{limit}, or give trial.gpus: 1."
+    return f"{text}, choose a smaller network, {_more_memory(sweep)}."
+
+
+def _more_memory(sweep: Sweep) -> str:
+    """How to give a trial more; of which memory there was too little, its message tells."""
+    trial = sweep.sweep.spec.get("trial")
+    gpus = trial.get("gpus") if isinstance(trial, Mapping) else None
+    memory = f"raise trial.memory{_setting(sweep, 'memory')}"
+    if not (_is_number(gpus) and gpus > 0):
+        return f"{memory}, or give trial.gpus: 1"
+    more = f" or trial.gpus (now {gpus:g}: that part of one card's memory)" if gpus < 1 else ""
+    return f"turn mixed_precision on, or {memory}{more}"
 
 
 def _conditions(trials: Sequence[TrialRecord]) -> str:

@@ -21,6 +21,7 @@ from sweeps.disk import LowWater, full_text
 from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
 from sweeps.interrupt import Interrupts
+from sweeps.machine import MEMORY_SHARE
 from sweeps.overlays import write_scans
 from sweeps.prepare import FITS_SHARE, Prepared, cache_root, prepare_on_ray
 from sweeps.search.driver import Driver, View
@@ -269,6 +270,7 @@ def trial_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
         stall_s=spec.trial.stall_s,
         memory_bytes=memory_limit(spec, place.slots),
         threads=place.slots.cpus,
+        gpus=place.slots.gpus,
         keep_last=spec.keep.last,
         save_every=spec.keep.every,
         objectives=tuple(item.metric for item in spec.search.objectives),
@@ -282,10 +284,10 @@ def memory_limit(spec: Spec, slots: Slots) -> int:
     if spec.trial.memory_bytes:
         return spec.trial.memory_bytes
     if spec.cluster.kind == "local":
-        return int(0.9 * psutil.virtual_memory().available / slots.count)
+        return int(MEMORY_SHARE * psutil.virtual_memory().available / slots.count)
     # Ray counts the memory that is left for workers; of unequal machines the one with the least a trial decides.
     shares = [(node.get("memory", 0), slots_on(node, cpus=slots.cpus, gpus=slots.gpus)) for node in machines()]
-    return int(0.9 * min(memory / count for memory, count in shares if count))
+    return int(MEMORY_SHARE * min(memory / count for memory, count in shares if count))
 
 
 def slots_of(spec: Spec) -> Slots:
@@ -343,5 +345,6 @@ def local_config(spec: Spec, need: StoreNeed) -> LocalConfig:
 
 def worker_environment(spec: Spec) -> dict[str, str]:
     """Variables that every worker gets."""
-    hidden = {} if spec.trial.gpus else {"CUDA_VISIBLE_DEVICES": "-1"}
-    return {**WORKER_ENVIRONMENT, **hidden, "OMP_NUM_THREADS": str(spec.trial.cpus)}
+    # Cards are counted as nvidia-smi counts them, by their place on the bus, and not the fastest first.
+    cards = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if spec.trial.gpus else {"CUDA_VISIBLE_DEVICES": "-1"}
+    return {**WORKER_ENVIRONMENT, **cards, "OMP_NUM_THREADS": str(spec.trial.cpus)}

@@ -1,21 +1,28 @@
-"""What a sweep would cost, without training: counts from the spec, one real step an architecture, arithmetic for the rest."""
+"""What a sweep would cost, without training: counts from the spec, one real step an architecture, arithmetic for the rest.
+
+Where a space has `mixed_precision` or `xla` both ways, a step is measured for each way: neither time nor memory of the one
+follows from the other.
+"""
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from cluster.local import usable_cpus
+from cluster.config import Slots
 from liverseg.config import PARAMETERS
 from liverseg.models import ArchitectureFacts, describe
+from sweeps.combinations import costly_settings, way_of
+from sweeps.engine import worker_environment
+from sweeps.fit import Fit, Room, fit
 from sweeps.forecast import DiskForecast, Network, forecast, largest_size_px, optimizer_slots
+from sweeps.needs import ESTIMATE_ERROR, Measured, batch_of
 from sweeps.spec import Spec, stages_of
 from sweeps.spec.space import Space, split_parameters, trials_of
 from sweeps.stages import replication_of
@@ -26,8 +33,6 @@ if TYPE_CHECKING:
 
 PROBE_BATCH = 4
 PROBE_TIMEOUT_S = 600
-BYTES_A_WEIGHT = 16  # the weight, its gradient and the optimizer's two moments, 32 bits each
-COMBINATIONS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,9 @@ class ArchitectureEstimate:
         parameters: fewest and most weights in the space.
         gflops: least and most, forward pass of one slice.
         seconds_per_trial: of a trial that is never stopped early, the mean over the space.
-        memory_mb: resident memory of a worker at the largest setting, extrapolated from the measured step.
+        memory_mb: private memory of a worker at the largest setting, extrapolated from the measured step.
+        gpu_memory_mb: the same of its GPU; None for trials without.
+        fit: which combinations need more than a trial may have; None when it is not known what that is.
         problem: why it could not be measured; empty otherwise.
     """
 
@@ -52,11 +59,18 @@ class ArchitectureEstimate:
     seconds_per_trial: float | None
     memory_mb: float | None
     problem: str = ""
+    gpu_memory_mb: float | None = None
+    fit: Fit | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a sweep would cost."""
+    """What a sweep would cost.
+
+    Attributes:
+        room: memory that a trial may have; None when it is not known here.
+        The others: see `ArchitectureEstimate` and the names.
+    """
 
     name: str
     trials: int
@@ -67,10 +81,23 @@ class Estimate:
     seconds: float | None
     disk: DiskForecast
     architectures: tuple[ArchitectureEstimate, ...]
+    room: Room | None = None
+
+    @property
+    def misfits(self) -> tuple[str, ...]:
+        """A line for each architecture with combinations that cannot fit."""
+        room = self.room
+        rows = [row for row in self.architectures if row.fit is not None and row.fit.unfit]
+        return tuple(row.fit.words(row.name, room) for row in rows if row.fit is not None and room is not None)
+
+    @property
+    def hopeless(self) -> tuple[str, ...]:
+        """Architectures of which nothing fits."""
+        return tuple(row.name for row in self.architectures if row.fit is not None and row.fit.hopeless)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, with `schema_version`."""
-        return {"schema_version": 2, **asdict(self), "disk": self.disk.as_dict()}
+        return {"schema_version": 2, **asdict(self), "disk": self.disk.as_dict(), "misfits": list(self.misfits)}
 
 
 def estimate(
@@ -78,6 +105,9 @@ def estimate(
     cohort: Cohort,
     store_bytes: int,
     cache_bytes: int = 0,
+    *,
+    slots: Slots,
+    room: Room | None = None,
     on_architecture: Callable[[], None] = lambda: None,
 ) -> Estimate:
     """Measure one step of each architecture and work out the rest.
@@ -87,28 +117,29 @@ def estimate(
         cohort: its checked scans.
         store_bytes: what the prepared cases take.
         cache_bytes: what the cache of prepared scans will grow by.
+        slots: how many trials will run at once.
+        room: memory that a trial may have; None when it is not known here.
         on_architecture: called after each measurement.
     """
-    slots = max(1, (spec.cluster.cpus or usable_cpus()) // spec.trial.cpus)
     stages = _stages(spec)
     slices = {part: cohort.slices(part) for part in ("train", "validation", "test")}
     rows = []
     for name in dict.fromkeys(name for space, _ in stages for name in space.architectures):
-        rows.append(_architecture(spec, name, _shares(stages, name), slices))
+        rows.append(_architecture(spec, name, _shares(stages, name), slices, room))
         on_architecture()
     known = [row.seconds_per_trial * (row.trials + row.replicates) for row in rows if row.seconds_per_trial is not None]
     return Estimate(
         name=spec.name,
         trials=sum(trials for _, trials in stages),
-        slots=slots,
+        slots=slots.count,
         stages=tuple((space.stage, trials) for space, trials in stages),
         slices=slices,
         store_bytes=store_bytes,
-        seconds=sum(known) / slots if len(known) == len(rows) else None,
+        seconds=sum(known) / slots.count if len(known) == len(rows) else None,
         disk=forecast(
             spec.keep,
             [_network(spec, stages, row) for row in rows],
-            slots=slots,
+            slots=slots.count,
             epochs=spec.train.epochs,
             cases=len(cohort.part("validation")),
             folds=cohort.folds,
@@ -116,6 +147,7 @@ def estimate(
             cache_bytes=cache_bytes,
         ),
         architectures=tuple(rows),
+        room=room,
     )
 
 
@@ -180,62 +212,70 @@ def _replicates(spec: Spec, trials: int) -> int:
 
 
 def _architecture(
-    spec: Spec, name: str, shares: Sequence[tuple[Space, int]], slices: Mapping[str, int]
+    spec: Spec,
+    name: str,
+    shares: Sequence[tuple[Space, int]],
+    slices: Mapping[str, int],
+    room: Room | None,
 ) -> ArchitectureEstimate:
-    by_stage = [list(itertools.islice(_settings(space.dimensions(name)), COMBINATIONS)) for space, _ in shares]
-    costs = [[_facts(spec, name, setting) for setting in settings] for settings in by_stage]
-    facts = [fact for stage in costs for fact in stage]
-    settings = [setting for stage in by_stage for setting in stage]
+    by_stage = [costly_settings(space.dimensions(name)) for space, _ in shares]
+    costs = [[(setting, _facts(spec, name, setting)) for setting in settings] for settings in by_stage]
+    pairs = [pair for stage in costs for pair in stage]
     trials = sum(count for _, count in shares)
-    replicates = _replicates(spec, trials)
-    parameters = (min(fact.parameters for fact in facts), max(fact.parameters for fact in facts))
-    gflops = (min(fact.gflops for fact in facts), max(fact.gflops for fact in facts))
-    largest = max(range(len(facts)), key=lambda index: facts[index].gflops)
-    answer = _probe(spec, name, settings[largest])
-    if "error" in answer:
-        return ArchitectureEstimate(name, trials, replicates, parameters, gflops, None, None, str(answer["error"]))
-    # Time goes with the operations: a stage's trials cost the mean over its settings.
-    work = [count * fmean(fact.gflops for fact in stage) for (_, count), stage in zip(shares, costs, strict=True)]
-    relative = sum(work) / max(1, trials) / facts[largest].gflops
-    epoch = (answer["step_s"] * slices["train"] + answer["predict_s"] * slices["validation"]) / PROBE_BATCH * relative
-    memory = max(
-        _memory_mb(answer, facts[largest], fact, _batch(one)) for one, fact in zip(settings, facts, strict=True)
+    row = ArchitectureEstimate(
+        name=name,
+        trials=trials,
+        replicates=_replicates(spec, trials),
+        parameters=_ends(fact.parameters for _, fact in pairs),
+        gflops=_ends(fact.gflops for _, fact in pairs),
+        seconds_per_trial=None,
+        memory_mb=None,
     )
-    seconds = answer["start_s"] + epoch * spec.train.epochs
-    return ArchitectureEstimate(name, trials, replicates, parameters, gflops, seconds, memory)
-
-
-def _memory_mb(
-    answer: Mapping[str, float], measured: ArchitectureFacts, wanted: ArchitectureFacts, batch: int
-) -> float:
-    """Memory of a worker: libraries, what every weight needs, and feature maps in proportion to their number and the batch.
-
-    `answer` is the step that was measured, of the network `measured` at `PROBE_BATCH`.
-    """
-    fixed = measured.parameters * BYTES_A_WEIGHT / 1e6
-    maps = max(0.0, answer["peak_memory_mb"] - answer["base_memory_mb"] - fixed)
-    growth = wanted.feature_values * batch / (measured.feature_values * PROBE_BATCH)
-    return answer["base_memory_mb"] + wanted.parameters * BYTES_A_WEIGHT / 1e6 + maps * growth
-
-
-def _settings(dimensions: tuple[Dimension, ...]) -> Any:
-    """Every combination of the values that change the cost; a range is stood for by its two ends."""
-    costly = [
-        item
-        for item in dimensions
-        if item.name not in PARAMETERS or item.name in ("size", "batch_size", "mixed_precision")
+    measured: dict[tuple[Any, ...], Measured] = {}
+    for way in dict.fromkeys(way_of(setting) for setting, _ in pairs):
+        setting, facts = max((pair for pair in pairs if way_of(pair[0]) == way), key=lambda pair: pair[1].gflops)
+        answer = _probe(spec, name, setting)
+        if "error" in answer:
+            return replace(row, problem=str(answer["error"]))
+        measured[way] = Measured(answer, facts, PROBE_BATCH)
+    # A stage's trials cost the mean over its settings.
+    work = [
+        count * fmean(_seconds(measured[way_of(one)], fact, slices, spec.train.epochs) for one, fact in stage)
+        for (_, count), stage in zip(shares, costs, strict=True)
     ]
-    values = [item.choices if item.kind == "categorical" else item.bounds for item in costly]
-    for combination in itertools.product(*values):
-        yield {item.name: _typed(item, value) for item, value in zip(costly, combination, strict=True)}
+    return _with_memory(replace(row, seconds_per_trial=sum(work) / max(1, trials)), spec, pairs, measured, room)
 
 
-def _typed(dimension: Dimension, value: Any) -> Any:
-    return int(value) if dimension.kind == "int" else value
+def _with_memory(
+    row: ArchitectureEstimate,
+    spec: Spec,
+    pairs: Sequence[tuple[Mapping[str, Any], ArchitectureFacts]],
+    measured: Mapping[tuple[Any, ...], Measured],
+    room: Room | None,
+) -> ArchitectureEstimate:
+    gpu = bool(spec.trial.gpus)
+    process = [measured[way_of(one)].process_mb(fact, batch_of(one), gpu=gpu) for one, fact in pairs]
+    arrays = [measured[way_of(one)].arrays_mb(fact, batch_of(one)) for one, fact in pairs]
+    needs = [(setting, need) for (setting, _), need in zip(pairs, arrays if gpu else process, strict=True)]
+    once = list({repr(setting): (setting, need) for setting, need in needs}.values())
+    return replace(
+        row,
+        memory_mb=max(process),
+        gpu_memory_mb=max(arrays) if gpu else None,
+        fit=None if room is None else fit(once, room, ESTIMATE_ERROR),
+    )
 
 
-def _batch(setting: Mapping[str, Any]) -> int:
-    return int(setting.get("batch_size", PARAMETERS["batch_size"].default))
+def _seconds(measured: Measured, facts: ArchitectureFacts, slices: Mapping[str, int], epochs: int) -> float:
+    """Of a whole training: time goes with the operations."""
+    answer = measured.answer
+    epoch = (answer["step_s"] * slices["train"] + answer["predict_s"] * slices["validation"]) / measured.batch
+    return float(answer["start_s"] + epoch * facts.gflops / measured.facts.gflops * epochs)
+
+
+def _ends(values: Iterable[float]) -> tuple[Any, Any]:
+    found = list(values)
+    return min(found), max(found)
 
 
 def _facts(spec: Spec, name: str, setting: Mapping[str, Any]) -> ArchitectureFacts:
@@ -253,15 +293,15 @@ def _probe(spec: Spec, name: str, setting: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": {**parameters, "batch_size": PROBE_BATCH},
         "labels": list(spec.data.labels),
         "threads": spec.trial.cpus,
+        "gpu": bool(spec.trial.gpus),
     }
-    hidden = {} if spec.trial.gpus else {"CUDA_VISIBLE_DEVICES": "-1"}
     process = subprocess.run(
         [sys.executable, "-m", "liverseg.training.probe"],
         input=json.dumps(request),
         capture_output=True,
         text=True,
         timeout=PROBE_TIMEOUT_S,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **hidden},
+        env={**os.environ, **worker_environment(spec)},
         check=False,
     )
     if process.returncode:

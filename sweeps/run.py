@@ -7,6 +7,8 @@ from results.lock import SweepLock
 from sweeps.creation import Source, create_sweep
 from sweeps.engine import Outcome, Reporter, baseline, checked_cohort, interruptible, search, workplace
 from sweeps.folder import SweepFolder
+from sweeps.glance import check_memory
+from sweeps.machine import this_machine
 from sweeps.spec import LoadedSpec
 from sweeps.stages import build_standing
 
@@ -20,7 +22,7 @@ def run_sweep(loaded: LoadedSpec, folder: SweepFolder, reporter: Reporter) -> Ou
         reporter: how the user is told.
 
     Raises:
-        DataError, ConfigError, UsageError: the data cannot be used; nothing was written.
+        DataError, ConfigError, UsageError: the data cannot be used, or no trial fits into its memory; nothing was written.
         ClusterError: Ray cannot run a single trial.
         LedgerError: the disk refused an event.
         KeyboardInterrupt: before the first trial; nothing was written.
@@ -28,6 +30,7 @@ def run_sweep(loaded: LoadedSpec, folder: SweepFolder, reporter: Reporter) -> Ou
     spec = loaded.spec
     source = Source(loaded.source_text, loaded.path.absolute().parent if loaded.path else None)
     with interruptible(reporter) as interrupts:
+        check_memory(spec, this_machine(), reporter.note)
         cohort = checked_cohort(spec, reporter)
         with workplace(spec, cohort, reporter, interrupts) as place:
             create_sweep(folder, spec, source, cohort, baseline(place))

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from liverseg.errors import MemoryExceeded
-
-_OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError")
+from liverseg.training.out_of_memory import is_out_of_memory, of_gpu, what_was_said
 
 
 def pin_threads(threads: int) -> bool:
@@ -42,19 +41,17 @@ def pin_threads(threads: int) -> bool:
 
 @contextmanager
 def memory_errors(where: str) -> Iterator[None]:
-    """Turn any backend's out-of-memory error into `MemoryExceeded`; all other errors pass.
-
-    Backends are told by the name of the error's class, so that none of them has to be imported.
-    """
+    """Turn any backend's out-of-memory error into `MemoryExceeded`; all other errors pass."""
     try:
         yield
     except Exception as error:
-        names = {kind.__name__ for kind in type(error).__mro__}
-        if names.isdisjoint(_OUT_OF_MEMORY) and "RESOURCE_EXHAUSTED" not in str(error):
+        if not is_out_of_memory(error):
             raise
+        memory = "the GPU's memory" if of_gpu(error) else "memory"
         raise MemoryExceeded(
-            "the training ran out of memory",
+            f"the training ran out of {memory}",
             where=where,
+            got=what_was_said(error),
             next_step="lower batch_size or size, or choose a smaller network",
         ) from error
 

@@ -25,12 +25,17 @@ class CompiledNetwork:
     """A model with loss and optimizer.
 
     As long as all batches have one shape, the training step and the prediction are traced once each: the learning rate
-    is a variable, and so is everything that `restore` changes. XLA is off: on CPUs it was slower and compiled twice as
-    long.
+    is a variable, and so is everything that `restore` changes.
+
+    Args:
+        model, loss, optimizer: Keras' own, not compiled yet.
+        xla: compile the step and the prediction with XLA. Never left to Keras: its "auto" turns XLA on where it sees a
+            GPU and off elsewhere, so that the same parameters would be computed in two ways, and no record would say
+            in which.
     """
 
-    def __init__(self, model: Any, loss: Any, optimizer: Any) -> None:
-        model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
+    def __init__(self, model: Any, loss: Any, optimizer: Any, *, xla: bool = False) -> None:
+        model.compile(optimizer=optimizer, loss=loss, jit_compile=xla)
         optimizer.build(model.trainable_variables)
         self.model = model
         self._optimizer = model.optimizer
@@ -139,4 +144,4 @@ def compile_network(config: TrainConfig, class_weights: Sequence[float] | None =
             weight_decay=config.get("weight_decay"),
         )
         built_loss = build_loss(config.get("loss"), classes=config.classes, class_weights=class_weights)
-        return CompiledNetwork(model, built_loss, optimizer)
+        return CompiledNetwork(model, built_loss, optimizer, xla=config.get("xla"))

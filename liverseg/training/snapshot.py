@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from liverseg.config import TrainConfig
+from liverseg.config import PARAMETERS, TrainConfig
 from liverseg.errors import ConfigError
 from liverseg.inference.pictures import picture_arrays, pictures_from
 from liverseg.metrics.score import CaseScore
@@ -79,7 +79,7 @@ def load_snapshot(folder: Path, config: TrainConfig, train: Pack, validation: Pa
     checkpoint = load_checkpoint(folder)
     values = checkpoint.values
     with usable(folder):
-        stored = dict(values["identity"])
+        stored = _with_later_parameters(values["identity"])
     _check_identity(folder, stored, plain(identity(config, train, validation)))
     with usable(folder):
         history = read_history(values["history"])
@@ -104,6 +104,12 @@ def _best(checkpoint: Checkpoint, history: tuple[EpochRecord, ...]) -> BestEpoch
         pictures=pictures_from(checkpoint.arrays["pictures"]),
         weights=tuple(np.asarray(weights[name]) for name in sorted(weights)),
     )
+
+
+def _with_later_parameters(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored identity with the parameters that exist only since: at their default a training is what it was before."""
+    later = {name: parameter.default for name, parameter in PARAMETERS.items()}
+    return {**identity, "parameters": later | dict(identity["parameters"])}
 
 
 def _check_identity(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

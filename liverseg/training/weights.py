@@ -89,4 +89,6 @@ def load_best(folder: Path) -> keras.Model:
         )
     for variable, value in zip(model.variables, weights, strict=True):
         variable.assign(value)
+    # Left to itself, Keras predicts with XLA wherever it sees a GPU, also for a network that was trained without.
+    model.jit_compile = config.get("xla")
     return model

@@ -15,13 +15,18 @@ def plan(
     runs: RootOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Show trials, memory, disk and time of a sweep, from one real step an architecture. Nothing is trained."""
+    """Show trials, memory, disk and time of a sweep, from one real step an architecture. Nothing is trained.
+
+    What cannot fit into the memory that a trial may have is listed; when nothing of an architecture can, the exit code is 2.
+    """
     from cluster.local import usable_cpus
     from sweeps.cohort import list_files, load_cohort
     from sweeps.disk import free_bytes, size_text
     from sweeps.engine import prepare_config, store_bytes
+    from sweeps.errors import UsageError
     from sweeps.estimate import estimate
     from sweeps.forecast import missing_cache_bytes, shortage
+    from sweeps.machine import this_machine
     from sweeps.prepare import cache_root, cache_store
     from sweeps.spec import load_spec
     from sweeps.spec.space import Space
@@ -34,7 +39,16 @@ def plan(
     names = Space.from_spec(loaded.spec).architectures
     cache = missing_cache_bytes(cohort, prepare_config(loaded.spec), cache_store(loaded.spec))
     with progress("measuring one step of each architecture", len(names)) as advance:
-        found = estimate(loaded.spec, cohort, store_bytes(loaded.spec, cohort), cache, advance)
+        slots, room = this_machine().offer(loaded.spec)
+        found = estimate(
+            loaded.spec,
+            cohort,
+            store_bytes(loaded.spec, cohort),
+            cache,
+            slots=slots,
+            room=room,
+            on_architecture=advance,
+        )
     free = free_bytes(runs)
     problem = shortage(found.disk, runs, cache_root(loaded.spec), loaded.spec.keep.min_free_bytes)
     if problem:
@@ -42,8 +56,15 @@ def plan(
     if as_json:
         document = found.as_dict()
         write_json(document | {"disk": document["disk"] | {"free_bytes": free, "fits": problem is None}})
-        return
-    print_tables([_table(found), *_lines(found, cohort, f"{size_text(free)} free under {runs}/")])
+    else:
+        print_tables([_table(found), *_lines(found, cohort, f"{size_text(free)} free under {runs}/")])
+    if found.hopeless:
+        raise UsageError(
+            "no trial of these networks fits into the memory that it may have",
+            where="search.architectures",
+            got=", ".join(found.hopeless),
+            next_step="see the lines about memory, or leave them out",
+        )
 
 
 def _table(found: Any) -> Any:
@@ -54,6 +75,7 @@ def _table(found: Any) -> Any:
     table = Table(title=f"{found.name}: {found.trials} trials, {found.slots} at a time", title_justify="left")
     table.add_column("architecture")
     repeated = any(row.replicates for row in found.architectures)
+    on_gpus = any(row.gpu_memory_mb is not None for row in found.architectures)
     for name in (
         "trials",
         *(["replicates"] if repeated else []),
@@ -61,14 +83,15 @@ def _table(found: Any) -> Any:
         "GFLOPs a slice",
         "time a trial",
         "memory a trial",
+        *(["GPU memory"] if on_gpus else []),
     ):
         table.add_column(name, justify="right")
     for row in found.architectures:
         time = row.problem or duration(row.seconds_per_trial)
-        memory = "–" if row.memory_mb is None else f"{row.memory_mb / 1000:.1f} GB"
+        memory = [_gigabytes(row.memory_mb), *([_gigabytes(row.gpu_memory_mb)] if on_gpus else [])]
         counts = (str(row.trials), *([str(row.replicates)] if repeated else []))
         sizes = (_span(row.parameters, "{:,}"), _span(row.gflops, "{:.2f}"))
-        table.add_row(row.name, *counts, *sizes, time, memory)
+        table.add_row(row.name, *counts, *sizes, time, *memory)
     return table
 
 
@@ -89,7 +112,21 @@ def _lines(found: Any, cohort: Any, room: str) -> list[str]:
         f"prepared data: about {found.store_bytes / 1e6:,.0f} MB at most, once for all trials and folds",
         f"on disk: {found.disk.words()}; {room}",
         f"time: {time}",
+        _memory_line(found.room),
+        *(f"memory: {line}" for line in found.misfits),
     ]
+
+
+def _memory_line(room: Any) -> str:
+    from sweeps.fit import gigabytes
+
+    if room is None:
+        return "memory: what a trial may have is not known on this machine; give trial.memory to have it checked"
+    return f"memory: a trial may have {gigabytes(room.memory_mb)} ({room.source})"
+
+
+def _gigabytes(memory_mb: float | None) -> str:
+    return "–" if memory_mb is None else f"{memory_mb / 1000:.1f} GB"
 
 
 def _span(ends: tuple[float, float], form: str) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from sweeps.errors import SweepError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError", "MemoryExceeded")
-LESS_MEMORY = "lower batch_size or size, choose a smaller network, raise trial.memory, or give gpus: 1"
+_SMALLER = "lower batch_size or size, choose a smaller network"
+LESS_MEMORY = f"{_SMALLER}, raise trial.memory, or give trial.gpus: 1"
+_SAID_LIMIT = 200
 
 
 class InvalidReport(SweepError):
@@ -37,8 +38,9 @@ def sent_away(error: BaseException) -> bool:
 def failure_kind(error: BaseException) -> str:
     """One of oom, nan, invalid, timeout, crash, data."""
     from liverseg.errors import ConfigError, DataError, TrainingError
+    from liverseg.training.out_of_memory import is_out_of_memory
 
-    if _out_of_memory(error):
+    if is_out_of_memory(error):
         return "oom"
     if isinstance(error, TrainingError):
         return error.kind
@@ -47,20 +49,41 @@ def failure_kind(error: BaseException) -> str:
     return "data" if isinstance(error, DataError) else "crash"
 
 
-def failure_message(error: BaseException, conditions: str) -> str:
+def less_memory(gpus: float = 0.0, *, gpu: bool = True) -> str:
+    """What to do when a trial has run out of memory.
+
+    Args:
+        gpus: GPUs of a trial, or its part of one.
+        gpu: whether it was the GPU's memory, as far as is known; with `gpus` 0 it was not.
+    """
+    if not gpus:
+        return LESS_MEMORY
+    if not gpu:
+        return f"{_SMALLER}, or raise trial.memory"
+    if gpus < 1:
+        return (
+            f"{_SMALLER}, turn mixed_precision on, or raise trial.gpus (now {gpus:g}: that part of one card's memory)"
+        )
+    return f"{_SMALLER}, or turn mixed_precision on (trial.gpus {gpus:g}: the training had a whole card)"
+
+
+def failure_message(error: BaseException, conditions: str, gpus: float = 0.0) -> str:
     """One line that says what happened.
 
     Args:
         error: what ended the trial.
         conditions: batch size and size in words, for want of memory; may be empty.
+        gpus: GPUs of the trial, or its part of one.
     """
     from liverseg.errors import LiversegError
+    from liverseg.training.out_of_memory import is_out_of_memory, of_gpu
 
     text = " ".join(str(error).split())
-    if _out_of_memory(error):
-        parts = [text or "the training ran out of memory", conditions]
-        advice = "" if isinstance(error, LiversegError) and error.next_step else LESS_MEMORY
-        return "; ".join(part for part in (*parts, advice) if part)
+    if is_out_of_memory(error):
+        said = _without_advice(error, text) or "the training ran out of memory"
+        # Only a limit of the machine's memory is told by errors of Python itself.
+        advice = less_memory(gpus, gpu=of_gpu(error) or not isinstance(error, (MemoryError, OSError)))
+        return "; ".join(part for part in (said, conditions, advice) if part)
     if isinstance(error, (LiversegError, SweepError)):
         return text
     if isinstance(error, SystemExit):
@@ -68,10 +91,12 @@ def failure_message(error: BaseException, conditions: str) -> str:
     return f"{type(error).__name__}: {text}" if text else f"the trainer raised {type(error).__name__}"
 
 
-def _out_of_memory(error: BaseException) -> bool:
-    """Backends are told by the name of the error's class, so that none of them has to be imported."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return not names.isdisjoint(_OUT_OF_MEMORY) or "RESOURCE_EXHAUSTED" in str(error)
+def _without_advice(error: BaseException, text: str) -> str:
+    """An error's text, cut where XLA goes on about its buffers, and without the advice of one who does not know the sweep."""
+    advice = getattr(error, "next_step", None)
+    if isinstance(advice, str):
+        text = text.removesuffix(f"; {advice}")
+    return text if len(text) <= _SAID_LIMIT else text[: _SAID_LIMIT - 1].rstrip() + "…"
 
 
 def _refusal(error: BaseException) -> OSError | None:

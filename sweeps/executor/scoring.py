@@ -86,7 +86,7 @@ def score_jobs(
 
     remote: Any = ray.remote(num_cpus=slots.cpus, num_gpus=slots.gpus, max_retries=0)(score_job)
     shared = ray.put(scans)
-    pending = {remote.remote(job, shared, slots.cpus, scorer): job for job in jobs}
+    pending = {remote.remote(job, shared, slots, scorer): job for job in jobs}
     while pending:
         look()
         done, _ = ray.wait(list(pending), num_returns=1, timeout=PAUSE_S)
@@ -108,32 +108,34 @@ def _fetched(ref: ObjectRef[Scored], job: ScoringJob) -> Scored:
         return Scored(job.uid, None, f"the worker died without a word: {text}"[:MESSAGE_LIMIT])
 
 
-def score_job(job: ScoringJob, scans: Prepared, threads: int, scorer: str) -> Scored:
+def score_job(job: ScoringJob, scans: Prepared, slots: Slots, scorer: str) -> Scored:
     """Worker side: one job, whatever happens to it."""
     log = TrialLog(job.uid, job.trial / trial_files.LOG)
     began = time.monotonic()
     try:
         with log.captured():
-            record = _scored(job, scans, threads, scorer)
+            record = _scored(job, scans, slots, scorer)
             seconds = round(time.monotonic() - began, 3)
             log.info(f"scored on {len(record['cases'])} test scans in {seconds:.1f} s")
             return Scored(job.uid, record, seconds=seconds)
     except Exception as error:
         log.error("".join(traceback.format_exception(error)))
-        message = disk_message(error) if disk_full(error) else failure_message(error, f"size {job.size_px}")
+        message = disk_message(error) if disk_full(error) else failure_message(error, f"size {job.size_px}", slots.gpus)
         return Scored(job.uid, None, message[:MESSAGE_LIMIT])
     finally:
         log.close()
 
 
-def _scored(job: ScoringJob, scans: Prepared, threads: int, scorer: str) -> Mapping[str, Any]:
+def _scored(job: ScoringJob, scans: Prepared, slots: Slots, scorer: str) -> Mapping[str, Any]:
     module, _, name = scorer.partition(":")
     score = cast("Callable[[Path, Pack], Mapping[str, Any]]", getattr(importlib.import_module(module), name))
     if not getattr(score, "needs_backend", True):
         return score(job.weights, scans.pack("test", job.size_px))
     from liverseg.training.device import pin_threads, release_models
+    from liverseg.training.gpu import limit_gpu
 
-    pin_threads(threads)
+    pin_threads(slots.cpus)
+    limit_gpu(slots.gpus)
     try:
         return score(job.weights, scans.pack("test", job.size_px))
     finally:

@@ -192,7 +192,7 @@ class TrialSession:
         Raises:
             SweepError: the trial failed.
         """
-        kind, message = failure_kind(error), failure_message(error, self._conditions)
+        kind, message = failure_kind(error), failure_message(error, self._conditions, self.setting.gpus)
         full: BaseException = error
         try:
             if not disk_full(error):
@@ -225,7 +225,10 @@ class TrialSession:
     def _conditions(self) -> str:
         """What decides how much memory a training takes."""
         config = self._config
-        return f"batch_size {config.get('batch_size')}, size {config.get('size')}" if config is not None else ""
+        if config is None:
+            return ""
+        gpus = f", trial.gpus {self.setting.gpus:g}" if self.setting.gpus else ""
+        return f"batch_size {config.get('batch_size')}, size {config.get('size')}{gpus}"
 
     def _stand(self) -> Stand:
         return Stand(self._epochs, self._conditions)

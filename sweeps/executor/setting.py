@@ -28,6 +28,7 @@ class TrialSetting:
         save_every: epochs between two resumable states, at least 1.
         stall_s: seconds without a completed batch after which a trial is ended; None never ends one for that.
         memory_bytes: memory of its own that a trial's process may use; None sets no limit.
+        gpus: its GPUs, or its part of one, which its backend is held to; see `liverseg.training.gpu`.
     """
 
     sweep_folder: str
@@ -44,6 +45,7 @@ class TrialSetting:
     save_every: int = 1
     stall_s: float | None = 600.0
     memory_bytes: int | None = None
+    gpus: float = 0.0
 
     def trial_folder(self, uid: str) -> Path:
         """Where the records of a trial lie."""

@@ -101,7 +101,7 @@ def build_trainer(
 
     Raises:
         ConfigError: no such trainer, or it cannot train this.
-        TrainingError: the network did not fit.
+        TrainingError: the network did not fit, or the GPU cannot be shared as the setting says.
         OSError: the data cannot be written to this machine's disk.
     """
     made = load_trainer(setting.trainer)
@@ -128,10 +128,12 @@ def load_trainer(path: str) -> Callable[..., Trainer]:
 
 
 def _set_up_backend(setting: TrialSetting) -> None:
-    """A compute backend that knows its threads."""
+    """A compute backend that knows its threads and its part of the GPU."""
     from liverseg.training.device import pin_threads
+    from liverseg.training.gpu import limit_gpu
 
     pin_threads(setting.threads)
+    limit_gpu(setting.gpus)
 
 
 def _packs(config: TrainConfig, setting: TrialSetting, fold: int, beat: Callable[[], None]) -> list[Pack]:

@@ -186,7 +186,7 @@ class TrialSection(Section):
     cpus: int = Field(1, ge=1, le=4096)
     """CPU cores, which are also the trial's threads."""
     gpus: float = Field(0.0, ge=0.0, le=64.0)
-    """GPUs; a fraction shares one GPU between trials."""
+    """GPUs; a fraction shares one GPU between trials, each held to that part of its memory. A training uses one GPU."""
     deadline_s: Seconds = Field(None, alias="deadline")
     """Time after which a trial is ended and counts as failed."""
     stall_s: SecondsOrOff = Field(600.0, alias="stall")

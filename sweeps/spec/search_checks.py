@@ -163,7 +163,16 @@ def torch_for_gp(spec: Spec) -> Iterator[Fault]:
 def warnings_of(spec: Spec) -> tuple[str, ...]:
     """What works, but probably not as meant; one sentence each."""
     by_stage = (sentence for stage in stages_of(spec) for sentence in _stage_warnings(spec, stage))
-    return (*by_stage, *_keep_warnings(spec))
+    return (*by_stage, *_keep_warnings(spec), *_gpu_warnings(spec))
+
+
+def _gpu_warnings(spec: Spec) -> Iterator[str]:
+    """A training uses one card, however many it is given."""
+    if spec.trial.gpus > 1:
+        yield (
+            f"trial.gpus: {spec.trial.gpus:g}: a training uses one GPU, the others of a trial stand idle; with 1, more trials run "
+            "at once"
+        )
 
 
 def _keep_warnings(spec: Spec) -> Iterator[str]:

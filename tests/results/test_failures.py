@@ -80,6 +80,14 @@ def test_want_of_memory_names_the_sizes_and_the_largest_that_finished() -> None:
     assert "largest that finished" not in only(failed, trial(1, architecture="segnet", batch_size=1, size=32)).advice
 
 
+def test_want_of_memory_beside_a_gpu_names_the_part_of_it() -> None:
+    quarter = only(trial(0, "oom", batch_size=32, size=256), gpus=0.25).advice
+    assert quarter.endswith(
+        "turn mixed_precision on, or raise trial.memory or trial.gpus (now 0.25: that part of one card's memory)."
+    )
+    assert only(trial(0, "oom"), gpus=1.0).advice.endswith("turn mixed_precision on, or raise trial.memory.")
+
+
 def test_rates_that_failed_are_set_against_those_that_finished() -> None:
     failed = [trial(0, "nan", learning_rate=0.01), trial(1, "nan", learning_rate=0.003)]
     text = "Lower learning_rate: failed trials had 0.003 … 0.01"

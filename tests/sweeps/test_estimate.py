@@ -7,11 +7,23 @@ from typing import Any
 
 import pytest
 
+from cluster.config import Slots
 from sweeps import estimate as module
-from sweeps.estimate import Estimate, estimate
+from sweeps.estimate import PROBE_BATCH, Estimate, estimate
+from sweeps.fit import Room
+from sweeps.needs import ESTIMATE_ERROR
 from tests.sweeps.spec.texts import load_text
 
-STEP = {"step_s": 0.4, "predict_s": 0.1, "start_s": 3.0, "peak_memory_mb": 900.0, "base_memory_mb": 500.0}
+STEP = {
+    "step_s": 0.4,
+    "predict_s": 0.1,
+    "start_s": 3.0,
+    "process_mb": 400.0,
+    "kept_mb": 30.0,
+    "step_mb": 200.0,
+    "device": "CPU",
+}
+TWO = Slots(2, 1, 0)
 SPEC = """\
 name: small
 data: {root: scans}
@@ -50,8 +62,8 @@ def cohort() -> Any:
     )
 
 
-def of(folder: Path, text: str = SPEC, *overrides: str) -> Estimate:
-    return estimate(load_text(folder, text, *overrides).spec, cohort(), 1000, cache_bytes=77)
+def of(folder: Path, text: str = SPEC, *overrides: str, room: Room | None = None) -> Estimate:
+    return estimate(load_text(folder, text, *overrides).spec, cohort(), 1000, cache_bytes=77, slots=TWO, room=room)
 
 
 def test_trials_are_shared_and_time_follows_from_one_step(tmp_path: Path, measured: list[str]) -> None:
@@ -125,3 +137,75 @@ def test_repetitions_cost_time_and_disk_and_only_the_weights_of_the_selected_sta
     assert often.disk.states_bytes == once.disk.states_bytes, "no training goes on from a repetition"
     all_of_them = of(tmp_path, SPEC, "train.seeds=2", "search.replicate=all")
     assert [row.replicates for row in all_of_them.architectures] == [row.trials for row in once.architectures]
+
+
+LARGE = "search.space={batch_size: [4, 8, 32], size: [32, 64]}"
+"""Six combinations of `encoder_decoder`, the largest 32 times what was measured."""
+
+
+def with_room(folder: Path, memory_mb: float, *overrides: str) -> Estimate:
+    return of(
+        folder, SPEC, LARGE, "train={epochs: 10}", *overrides, room=Room(memory_mb, "trial.memory", "give {gb}GB")
+    )
+
+
+def test_memory_is_that_of_the_process_the_weights_and_the_largest_batch(tmp_path: Path) -> None:
+    row = of(tmp_path, SPEC, LARGE, "train={epochs: 10}").architectures[1]
+    assert (
+        row.memory_mb == pytest.approx(400 + 30 + 200 * 32 / PROBE_BATCH + 8e-6 * row.parameters[1]) and row.fit is None
+    )
+
+
+def test_what_cannot_fit_is_listed_and_counted(tmp_path: Path) -> None:
+    found = with_room(tmp_path, 1300.0)
+    row = found.architectures[1]
+    assert row.fit is not None and (row.fit.combinations, row.fit.unfit) == (6, 1) and not found.hopeless
+    assert found.misfits[1].startswith(
+        "encoder_decoder: batch_size 32, size 64, base_filters 8 needs about 2.0 GB, a trial has 1.3 GB (trial.memory): 1 of 6"
+    )
+    document = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert document["misfits"] == list(found.misfits) and document["room"]["memory_mb"] == 1300.0
+    assert document["architectures"][1]["fit"]["edges"] == [{"batch_size": 32, "size": 64, "base_filters": 8}]
+    assert with_room(tmp_path, 10_000.0).misfits == ()
+
+
+def test_an_estimate_within_its_error_of_the_limit_is_no_reason_to_reject(tmp_path: Path) -> None:
+    most = of(tmp_path, SPEC, LARGE, "train={epochs: 10}").architectures[1].memory_mb or 0.0
+    assert len(with_room(tmp_path, most / (1 + ESTIMATE_ERROR) + 0.1).misfits) == 1, "unet is a little larger"
+    assert len(with_room(tmp_path, most / (1 + ESTIMATE_ERROR) - 0.1).misfits) == 2
+
+
+def test_an_architecture_of_which_nothing_fits_is_named(tmp_path: Path) -> None:
+    assert with_room(tmp_path, 300.0).hopeless == ("unet", "encoder_decoder")
+    assert "none of 6 combinations fits" in with_room(tmp_path, 300.0).misfits[1]
+
+
+def test_each_way_of_computing_is_measured_on_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[bool, bool, int]] = []
+
+    def probe(spec: Any, name: str, setting: Any) -> dict[str, Any]:
+        mixed, xla = (setting.get(key, False) for key in ("mixed_precision", "xla"))
+        asked.append((mixed, xla, setting["size"]))
+        return STEP | {"step_mb": 100.0 if mixed else 200.0, "step_s": 0.2 if xla else 0.4}
+
+    monkeypatch.setattr(module, "_probe", probe)
+    space = "search.space={mixed_precision: [true, false], xla: [false, true], size: [32, 64]}"
+    found = of(tmp_path, SPEC, space, "search.architectures={encoder_decoder: {base_filters: 8}}", "train={epochs: 1}")
+    assert sorted(asked) == [(mixed, xla, 64) for mixed in (False, True) for xla in (False, True)]
+    (row,) = found.architectures
+    assert row.memory_mb == pytest.approx(400 + 30 + 200 * 16 / PROBE_BATCH, abs=2), (
+        "the larger of the two, not the first"
+    )
+    once = of(
+        tmp_path, SPEC, "search.architectures={encoder_decoder: {base_filters: 8}}", "train={epochs: 1, size: 64}"
+    )
+    assert (row.seconds_per_trial or 0) < (once.architectures[0].seconds_per_trial or 0)
+
+
+def test_trials_on_gpus_have_their_arrays_there(tmp_path: Path) -> None:
+    found = of(tmp_path, SPEC, "trial.gpus=0.5", room=Room(30.0, "half a card", "{gpus}", 4000.0))
+    row = found.architectures[1]
+    assert row.memory_mb == pytest.approx(400.0, abs=2) and row.gpu_memory_mb == pytest.approx(
+        30 + 200 * 16 / PROBE_BATCH
+    )
+    assert found.hopeless and "raise trial.gpus to" in found.misfits[1]

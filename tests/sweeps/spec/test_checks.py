@@ -148,6 +148,13 @@ class TestBudgets:
         load_text(tmp_path, SMALL, "trial.cpus=2", "cluster.cpus=2", "trial.gpus=2.0")
 
 
+class TestGpus:
+    def test_more_than_one_for_a_training_is_a_warning(self, tmp_path: Path) -> None:
+        assert load_text(tmp_path, SMALL, "trial.gpus=0.25").warnings == load_text(tmp_path, SMALL).warnings
+        warned = load_text(tmp_path, SMALL, "trial.gpus=2").warnings
+        assert warned[-1].startswith("trial.gpus: 2: a training uses one GPU, the others of a trial stand idle")
+
+
 class TestFixedOrSampled:
     def test_not_both(self, tmp_path: Path) -> None:
         found = messages(tmp_path, SMALL, "train.loss=ce", "search.space={loss: [ce, dice]}")
