@@ -67,7 +67,8 @@ def _text(text: str) -> str:
 
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    return LiteralScalarString(text) if _block(text) else DoubleQuotedScalarString(text)
+    marked: str = LiteralScalarString(text) if _block(text) else DoubleQuotedScalarString(text)
+    return marked
 
 
 def _block(text: str) -> bool:

@@ -59,7 +59,9 @@ def test_every_job_fits_the_definition(config: RayJobConfig) -> None:
 
 
 def _unknown(job: dict[str, Any]) -> None:
-    job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"][0]["securityContext"]["runAsRoot"] = True
+    job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"][0]["securityContext"][
+        "runAsRoot"
+    ] = True
 
 
 def _misspelt(job: dict[str, Any]) -> None:

@@ -13,7 +13,10 @@ from cluster.manifest import NAME_BYTES, dns_label, quantity, yaml_text
 LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 UNITS = {"Gi": 1 << 30, "Mi": 1 << 20, "G": 10**9, "M": 10**6, "": 1}
 VALUES = st.recursive(
-    st.text(max_size=40) | st.integers() | st.booleans() | st.sampled_from(["on", "No", "1e3", "0o7", "~", "a: b\n", "x\n\ny"]),
+    st.text(max_size=40)
+    | st.integers()
+    | st.booleans()
+    | st.sampled_from(["on", "No", "1e3", "0o7", "~", "a: b\n", "x\n\ny"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=8), inner, max_size=3),
     max_leaves=8,
 )

@@ -52,7 +52,7 @@ def test_a_spec_becomes_a_job(tmp_path: Path) -> None:
 
 def test_the_command_gives_the_same_sweep(tmp_path: Path) -> None:
     """What the job runs is read again as the installed command reads it, from the folder of the ConfigMap."""
-    overrides = ("search.trials=5", 'data.root="sc ans#1"')
+    overrides = ("search.trials=5", 'data.root="my scans #1"')
     loaded = load_text(tmp_path, TEXT, *overrides)
     words = rayjob_config(loaded, overrides, None, "2.60.0", "sweep.yaml").command
     assert words[:6] == ("liversweep", "run", "/etc/liversweep/sweep.yaml", "--or-resume", "--runs", "/runs")
