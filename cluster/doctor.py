@@ -35,14 +35,21 @@ def judge_answers(answers: Sequence[Answer[Any]]) -> Iterator[Finding]:
         yield ok("machines", f"{count_text(len(answers))}: {', '.join(answer.node.label for answer in answers)}")
 
 
-def judge_door(where: str, door: Door | None, *, name: str = "token") -> Finding:
-    """Whether a caller without a token is turned away. None: there is no such door."""
+def judge_door(where: str, door: Door | None, *, accepted: bool = False) -> Finding:
+    """Whether a caller without a token is turned away.
+
+    Args:
+        where: which door, and its address.
+        door: what the caller was told; None when there is no such door.
+        accepted: whether the user said that an open door will do.
+    """
     if door is None:
-        return ok(name, f"{where}: nobody listens")
+        return ok("token", f"{where}: nobody listens")
     if door is Door.LOCKED:
-        return ok(name, f"{where}: a call without the token was refused")
+        return ok("token", f"{where}: a call without the token was refused")
     advice = "start its nodes with RAY_AUTH_MODE=token and a token (ray get-auth-token --generate)"
-    return fail(name, f"{where}: whoever reaches it can run code and read the scans, no token is asked for", advice)
+    text = f"{where}: whoever reaches it can run code and read the scans, no token is asked for"
+    return (warn if accepted else fail)("token", text, advice)
 
 
 def judge_clocks(clocks: Mapping[str, Clock]) -> Iterator[Finding]:

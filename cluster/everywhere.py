@@ -76,11 +76,18 @@ def ask_all(
 
     The function is one of an installed module, so that machines without our code say so.
     """
+    return ask_each([(node, arguments) for node in nodes], function, timeout_s=timeout_s)
+
+
+def ask_each(
+    questions: Sequence[tuple[Node, tuple[Any, ...]]], function: Callable[..., T], *, timeout_s: float = ANSWER_S
+) -> tuple[Answer[T], ...]:
+    """As `ask_all`, with arguments of its own for each machine."""
     import ray
 
-    asked = {node.id: _asked(node, function).remote(*arguments) for node in nodes}
+    asked = {node.id: _asked(node, function).remote(*arguments) for node, arguments in questions}
     ray.wait(list(asked.values()), num_returns=len(asked), timeout=timeout_s)
-    return tuple(_answer(node, asked[node.id], timeout_s) for node in nodes)
+    return tuple(_answer(node, asked[node.id], timeout_s) for node, _ in questions)
 
 
 def clocks(nodes: Sequence[Node]) -> dict[str, Clock]:

@@ -63,6 +63,11 @@ class Patient:
         """Whether the Ray is started for this look."""
         return not isinstance(self.config, AttachedConfig)
 
+    @property
+    def insecure(self) -> bool:
+        """Whether a cluster is accepted that lets in whoever calls."""
+        return isinstance(self.config, AttachedConfig) and self.config.insecure
+
 
 def packs_bytes_of(spec: Spec) -> int | None:
     """What a spec's prepared scans take, at most, from the headers of the scans alone; None when they cannot be read here."""
@@ -89,7 +94,7 @@ def look(patient: Patient) -> list[Finding]:
     """Everything that was found. A cluster that lets in whoever calls is not joined unless that was accepted."""
     try:
         doors = [] if patient.local else _doors(patient.config)
-        if any(door is Door.OPEN for _, door in doors) and not getattr(patient.config, "insecure", False):
+        if any(door is Door.OPEN for _, door in doors) and not patient.insecure:
             return [judge_door(where, door) for where, door in doors]
         with connect(patient.config, environment=_environment(patient)):
             return list(_look(patient, [*doors, *_doors_within(patient)]))
@@ -133,15 +138,20 @@ def _look(patient: Patient, doors: list[tuple[str, Door | None]]) -> Iterator[Fi
     here = examine(resolved, None)
     yield from judge_programs({HERE: here, **_values(answers)})
     for where, door in doors:
-        yield judge_door(where, door)
+        yield judge_door(where, door, accepted=patient.insecure)
     yield from _machines(patient, answers, locked=all(door is not Door.OPEN for _, door in doors))
     yield from judge_clocks(clocks(nodes))
-    yield from judge_meeting(patient.runs, meet(nodes, patient.runs))
+    yield from judge_meeting(patient.runs, meet(_answering(answers), patient.runs))
     yield from judge_gpus(_values(answers), nodes, 0.0 if patient.spec is None else patient.spec.trial.gpus)
     if patient.spec is not None:
         yield from judge_data({HERE: here, **_values(answers)})
         yield from judge_slots(patient.spec, nodes)
     yield from _stores(patient, nodes)
+
+
+def _answering(answers: tuple[Answer[NodeFacts], ...]) -> list[Node]:
+    """Machines without our program cannot be asked for more."""
+    return [answer.node for answer in answers if answer.value is not None]
 
 
 def _values(answers: tuple[Answer[NodeFacts], ...]) -> dict[str, NodeFacts]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from cluster.everywhere import Node, ask_all
+from cluster.everywhere import Node, ask_all, ask_each
 
 DRIVER = "driver"
 WAIT_S = 5.0
@@ -77,9 +77,8 @@ def meet(nodes: Sequence[Node], root: str) -> dict[str, MeetingFacts]:
     labels = [DRIVER, *(node.label for node in nodes)]
     made = _make(root)
     written = {DRIVER: leave_note(root, nonce, DRIVER)}
-    for node in nodes:
-        (answer,) = ask_all([node], leave_note, root, nonce, node.label)
-        written[node.label] = answer.error if answer.value is None else answer.value
+    for answer in ask_each([(node, (root, nonce, node.label)) for node in nodes], leave_note):
+        written[answer.node.label] = answer.error if answer.value is None else answer.value
     there = [label for label in labels if not written[label]]
     seen = {DRIVER: look_around(root, nonce, there)}
     seen |= {answer.node.label: answer.value or () for answer in ask_all(nodes, look_around, root, nonce, there)}

@@ -36,7 +36,9 @@ def refuse_unready(spec: Spec, folder_root: str, reporter: Reporter) -> None:
     here = examine(resolved, None)
     facts = {HERE: here} | {answer.node.label: answer.value for answer in answers if answer.value is not None}
     findings = [*judge_answers(answers), *judge_programs(facts), *judge_data(facts)]
-    findings += judge_meeting(folder_root, meet(nodes, folder_root))
+    findings += judge_meeting(
+        folder_root, meet([answer.node for answer in answers if answer.value is not None], folder_root)
+    )
     refuse(findings)
     for finding in findings:
         if finding.level is Level.WARN:

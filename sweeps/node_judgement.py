@@ -141,7 +141,7 @@ def judge_slots(spec: Spec, nodes: Sequence[Node]) -> Iterator[Finding]:
         node.label: slots_on(node.resources, cpus=trial.cpus, gpus=trial.gpus, memory_bytes=trial.memory_bytes)
         for node in nodes
     }
-    asked = f"{trial.cpus} CPUs, {trial.gpus:g} GPUs" + (
+    asked = f"{trial.cpus} CPU{'s' * (trial.cpus > 1)}, {trial.gpus:g} GPUs" + (
         f", {size_text(trial.memory_bytes)}" if trial.memory_bytes else ""
     )
     if not any(slots.values()):

@@ -84,6 +84,7 @@ def test_a_silent_machine_is_named_and_the_missing_program_too() -> None:
 
 def test_the_door() -> None:
     assert [judge_door("x", door).level.value for door in (Door.LOCKED, Door.OPEN, None)] == ["ok", "fail", "ok"]
+    assert judge_door("x", Door.OPEN, accepted=True).level is Level.WARN
 
 
 @pytest.mark.parametrize(
