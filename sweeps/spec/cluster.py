@@ -39,11 +39,16 @@ class SlurmSection(Section):
     """Further options of sbatch, such as `--constraint=a100`, one a line."""
 
 
+Word = Annotated[str, Field(min_length=1, max_length=253)]
+
+
 class KubernetesSection(Section):
     """What a RayJob asks for; see `liversweep cluster kuberay`."""
 
     image: str | None = Field(None, min_length=1, max_length=512)
     """Container image with liversweep in it."""
+    image_pull_secret: Word | None = None
+    """Secret with which the image is pulled, where its registry asks for one."""
     namespace: str = Field("default", min_length=1, max_length=63)
     """The namespace."""
     workers: int = Field(1, ge=1, le=1024)
@@ -53,11 +58,29 @@ class KubernetesSection(Section):
     gpus_per_worker: int = Field(0, ge=0, le=64)
     """GPUs of each worker."""
     memory_per_worker_bytes: Bytes = Field(None, alias="memory_per_worker")
-    """Memory of each worker."""
-    data_claim: str | None = Field(None, min_length=1, max_length=253)
+    """Memory of each worker; 4 GiB for each core if left out."""
+    head_cpus: int = Field(2, ge=1, le=256)
+    """CPU cores of the head, which runs the driver and no trial."""
+    head_memory_bytes: Bytes = Field(8 << 30, alias="head_memory")
+    """Memory of the head."""
+    node_selector: dict[Word, str] = Field(default_factory=dict, max_length=50)
+    """Labels of the nodes that workers with GPUs run on, such as `{nvidia.com/gpu.product: NVIDIA-A100}`."""
+    data_claim: Word | None = None
     """PersistentVolumeClaim that holds the scans, mounted read-only at data.root."""
-    runs_claim: str | None = Field(None, min_length=1, max_length=253)
+    runs_claim: Word | None = None
     """PersistentVolumeClaim that takes the runs; none when runs go to an object store."""
+    store_secret: Word | None = None
+    """Secret with the object store's credentials, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
+    service_account: Word | None = None
+    """Service account of the pods; for an object store that knows pods by it."""
+    token_secret: Word | None = None
+    """Secret with the cluster's token under the key auth_token; named after the sweep if left out."""
+    user: int = Field(1000, ge=1, le=2**31 - 1)
+    """User and group id of every process, and group of the volumes; never root."""
+    retries: int = Field(2, ge=0, le=100)
+    """How often a job that failed is begun again on a new cluster; it goes on where it was."""
+    keep_s: Seconds = Field(300.0, alias="keep")
+    """How long the cluster stays after the job, to look at it."""
 
 
 class ClusterSection(Section):
@@ -68,7 +91,8 @@ class ClusterSection(Section):
     cpus: int | None = Field(None, ge=1, le=4096)
     """Kind `local`: use at most so many cores; all if left out."""
     object_store_bytes: Bytes = Field(None, alias="object_store")
-    """Kind `local`: memory for the prepared scans; found out from the data if left out."""
+    """Memory for the prepared scans, on each node. Kind `local`: found out from the data if left out; kind `kubernetes`: three
+    tenths of a pod's memory."""
     address: str | None = Field(None, min_length=1, max_length=253)
     """Kind `address`: host:port of the cluster's head; RAY_ADDRESS, or the Ray on this machine, if left out."""
     insecure: bool = False
