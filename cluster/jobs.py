@@ -19,7 +19,7 @@ from typing import Any
 
 from cluster.errors import ClusterError
 from cluster.jobs_address import JobsAddress
-from cluster.jobs_probe import Server, Token, check_versions, probe
+from cluster.jobs_probe import Server, check_versions, probe
 
 PENDING, RUNNING, STOPPED, SUCCEEDED, FAILED = "pending", "running", "stopped", "succeeded", "failed"
 ENDED = frozenset({STOPPED, SUCCEEDED, FAILED})
@@ -184,21 +184,21 @@ class Jobs:
 
 
 def connect_jobs(
-    address: JobsAddress, token: Token | None, *, sought: str, ca_file: str | None = None, insecure: bool = False
+    address: JobsAddress, environment: Mapping[str, str], *, ca_file: str | None = None, insecure: bool = False
 ) -> Jobs:
     """A checked connection to a cluster's Jobs server; for the arguments and what is refused see `cluster.jobs_probe.probe`.
 
     Raises:
         ClusterError: it cannot be used, or its versions differ from ours.
     """
-    server = probe(address, token, sought=sought, ca_file=ca_file, insecure=insecure)
+    server, token = probe(address, environment, ca_file=ca_file, insecure=insecure)
     check_versions(server, address)
     from ray.job_submission import JobSubmissionClient
 
     for name in ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk", "ray.dashboard.utils"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # A header of our own keeps the SDK from looking for a token itself, and from sending one where none is asked for.
-    headers = {"Authorization": f"Bearer {token.secret}" if token is not None and server.guarded else ""}
+    headers = {"Authorization": f"Bearer {token.secret}" if token is not None else ""}
     try:
         with _undisturbed(address):
             client = JobSubmissionClient(address.url, headers=headers, verify=ca_file or True)

@@ -15,8 +15,10 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from cluster.auth import Door, read_token_file, refuse_open_door, token_environment
 from cluster.errors import ClusterError
 from cluster.jobs_address import JobsAddress, tunnel_hint
 
@@ -67,40 +69,49 @@ class _Reply:
 
 
 def probe(
-    address: JobsAddress, token: Token | None, *, sought: str, ca_file: str | None = None, insecure: bool = False
-) -> Server:
-    """Look at a Jobs server, first without a token, then with it.
+    address: JobsAddress, environment: Mapping[str, str], *, ca_file: str | None = None, insecure: bool = False
+) -> tuple[Server, Token | None]:
+    """Look at a Jobs server, first without a token, then with the one that is found; no token goes where none is asked for.
 
     Args:
         address: of the server.
-        token: None when none was found.
-        sought: where a token is looked for, in words.
+        environment: variables that hold the token, or tell where it lies; see `cluster.auth`.
         ca_file: certificates that are trusted for https; the system's when None.
         insecure: whether a server that lets in whoever calls is accepted.
+
+    Returns:
+        The server, and the token that opens it; None where it asks for none.
 
     Raises:
         ClusterError: nothing is there, it is no Jobs server, it is open to everybody, or the token is not its own.
     """
-    guarded = _is_guarded(address, ca_file)
-    if not guarded and not insecure:
+    door = _door(address, ca_file)
+    refuse_open_door(door, address.url, insecure=insecure)
+    token = _find_token(address, environment) if door is Door.LOCKED else None
+    reply = _get(address, VERSION_PATH, token, ca_file)
+    if token is not None and reply.status in _REFUSED:
         raise ClusterError(
-            f"{address.url} answers without a token: whoever reaches it can run anything there; start the cluster with "
-            "RAY_AUTH_MODE=token, or accept it as it is with --insecure-cluster"
-        )
-    if guarded and token is None:
-        raise ClusterError(f"{address.url} asks for a token and none was found; looked for: {sought}")
-    known = token if guarded else None
-    reply = _get(address, VERSION_PATH, known, ca_file)
-    if reply.status in _REFUSED:
-        source = known.source if known else "no token"
-        raise ClusterError(
-            f"{address.url} refuses the token from {source} (HTTP {reply.status}): it is another cluster's; get this "
-            "cluster's token from whoever started it"
+            f"{address.url} does not accept the token from {token.source} (HTTP {reply.status}): it is another cluster's; "
+            "set RAY_AUTH_TOKEN_PATH to a file (mode 0600) with the token that its nodes were started with"
         )
     ray = reply.document().get("ray_version")
     if reply.status != 200 or not isinstance(ray, str):
-        raise _no_server(address, f"HTTP {reply.status} for {VERSION_PATH}")
-    return Server(ray, _python(address, known, ca_file), guarded)
+        raise _no_server(address, reply)
+    return Server(ray, _python(address, token, ca_file), token is not None), token
+
+
+def _find_token(address: JobsAddress, environment: Mapping[str, str]) -> Token:
+    found = token_environment(environment)
+    path = found.get("RAY_AUTH_TOKEN_PATH")
+    if path:
+        return Token(read_token_file(Path(path)), path)
+    if "RAY_AUTH_TOKEN" in found:
+        return Token(found["RAY_AUTH_TOKEN"], "the variable RAY_AUTH_TOKEN")
+    raise ClusterError(
+        f"{address.url} asks for a token, and there is none here; looked for RAY_AUTH_TOKEN, the file that "
+        "RAY_AUTH_TOKEN_PATH names, and ~/.ray/auth_token; put the token that its nodes were started with into one of the "
+        "files, mode 0600"
+    )
 
 
 def check_versions(server: Server, address: JobsAddress) -> None:
@@ -126,13 +137,13 @@ def _series(text: str) -> tuple[str, ...]:
     return tuple(text.split(".")[:2])
 
 
-def _is_guarded(address: JobsAddress, ca_file: str | None) -> bool:
+def _door(address: JobsAddress, ca_file: str | None) -> Door:
     reply = _get(address, VERSION_PATH, None, ca_file)
     if reply.status in _REFUSED:
-        return True
+        return Door.LOCKED
     if reply.status == 200 and "ray_version" in reply.document():
-        return False
-    raise _no_server(address, f"HTTP {reply.status} for {VERSION_PATH}")
+        return Door.OPEN
+    raise _no_server(address, reply)
 
 
 def _python(address: JobsAddress, token: Token | None, ca_file: str | None) -> str:
@@ -190,5 +201,6 @@ def _unreachable(address: JobsAddress, error: Exception) -> ClusterError:
     )
 
 
-def _no_server(address: JobsAddress, got: str) -> ClusterError:
-    return ClusterError(f"{address.url} is not the dashboard of a Ray cluster; got {got}")
+def _no_server(address: JobsAddress, reply: _Reply) -> ClusterError:
+    what = f"HTTP {reply.status} for {VERSION_PATH}" + (", which names no version" if reply.status == 200 else "")
+    return ClusterError(f"{address.url} is not the dashboard of a Ray cluster; got {what}; check --address")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from sweeps.cli import cluster_jobs
+
 app = typer.Typer(
     help="Take a sweep to other machines: a Ray cluster, SLURM or Kubernetes; and ask whether a cluster is fit for one.",
     no_args_is_help=True,
 )
+cluster_jobs.register(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ import typer
 
 from sweeps.cli import EXIT_FAILURE, EXIT_INTERRUPTED
 from sweeps.cli.console import note, print_tables, write_json, write_text
-from sweeps.cli.options import JsonOption, SetOption, SpecArgument
+from sweeps.cli.options import InsecureOption, JsonOption, SetOption, SpecArgument
 
 if TYPE_CHECKING:
     from cluster.jobs import JobRecord, Jobs
@@ -33,9 +34,6 @@ AddressOption = Annotated[
 ]
 CaOption = Annotated[
     str | None, typer.Option("--ca", help="Certificates to trust for https; the system's when left out.")
-]
-InsecureOption = Annotated[
-    bool, typer.Option("--insecure-cluster", help="Accept a cluster that lets in whoever calls, without a token.")
 ]
 JobArgument = Annotated[
     str,
@@ -216,7 +214,6 @@ def connect(address: str, ca: str | None, insecure: bool) -> Jobs:
     Raises:
         ClusterError: the address is none, or its cluster cannot be used.
     """
-    from cluster.auth import SOUGHT, find_token
     from cluster.jobs import connect_jobs
     from cluster.jobs_address import clear_text_warning, parse_address
 
@@ -224,7 +221,7 @@ def connect(address: str, ca: str | None, insecure: bool) -> Jobs:
     warning = clear_text_warning(place)
     if warning:
         note(f"warning: {warning}")
-    return connect_jobs(place, find_token(), sought=SOUGHT, ca_file=ca, insecure=insecure)
+    return connect_jobs(place, os.environ, ca_file=ca, insecure=insecure)
 
 
 def _hand_over(jobs: Jobs, submission: Submission, python: str, insecure: bool) -> JobRecord:
