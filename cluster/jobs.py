@@ -180,6 +180,11 @@ class Jobs:
                 raise UnknownJobError(f"no job {job_id!r} on {self.address.url}") from None
             if "already exists" in text:
                 raise TakenIdError(f"{failed}: a job of that id is there already") from None
+            if "No available agent" in text:
+                raise ClusterError(
+                    f"{failed}: the agent on the cluster's head does not run, perhaps because another Ray there has its "
+                    "port; start the head with --dashboard-agent-listen-port=PORT"
+                ) from error
             raise ClusterError(f"{failed}: {_first_line(error)}") from error
 
 

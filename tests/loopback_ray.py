@@ -149,6 +149,8 @@ class LoopbackRay:
                     "--node-ip-address=127.0.0.1",
                     f"--num-cpus={cpus}",
                     "--num-gpus=0",
+                    # Every node's agent wants the same port, and the Jobs interface needs the head's agent.
+                    f"--dashboard-agent-listen-port={free_ports(1)[0]}",
                     f"--object-store-memory={self._store_bytes}",
                     "--disable-usage-stats",
                     *([f"--temp-dir={self.folder / 'r'}"] if "--head" in options else []),
