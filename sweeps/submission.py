@@ -128,14 +128,25 @@ def _check_absolute(place: str, spec: str, key: str, option: str) -> None:
 
 
 def entrypoint(submission: Submission, *, python: str = "python", insecure: bool = False) -> str:
-    """The shell command of the job.
+    """The shell command of the job, run on the cluster's head in the folder where the parcel was unpacked.
 
     Ray sends SIGTERM to the shell as well as to Python. The shell outlives it, so that it can write down how Python ended.
+    Python runs in another folder: when an agent of Ray is started again it deletes that of the job and makes it anew, and
+    a process inside would be nowhere.
     """
-    words = [python, "-m", MODULE, "run", SPEC_FILE, "--or-resume", "--cluster", "address"]
-    words += ["--name", submission.name, "--runs", submission.runs, "--plain"]
-    words += ["--insecure-cluster"] if insecure else []
-    return f'trap : TERM; {shlex.join(words)}; code=$?; echo "{END_MARK} $code"; exit $code'
+    words = [python, "-P", "-m", MODULE, "run"]
+    options = ["--or-resume", "--cluster", "address", "--name", submission.name, "--runs", submission.runs, "--plain"]
+    options += ["--insecure-cluster"] if insecure else []
+    steps = (
+        "trap : TERM",
+        "here=$PWD",
+        "cd /",
+        f'PYTHONPATH="$here${{PYTHONPATH:+:$PYTHONPATH}}" {shlex.join(words)} "$here/{SPEC_FILE}" {shlex.join(options)}',
+        "code=$?",
+        f'echo "{END_MARK} $code"',
+        "exit $code",
+    )
+    return "; ".join(steps)
 
 
 def job_metadata(submission: Submission, jobs: Iterable[JobRecord]) -> dict[str, str]:

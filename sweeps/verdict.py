@@ -9,6 +9,8 @@ from cluster.jobs import STOPPED, JobRecord
 from sweeps.errors import SweepError
 from sweeps.submission import END_MARK, STOP_WAIT_S
 
+_RAYS_OWN = re.compile(rf"^{END_MARK} |^Running entrypoint for job |job_manager\.py:\d+ -- Runtime env is setting up")
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -70,6 +72,6 @@ def _reason(job: JobRecord) -> str:
 
 def error_lines(log: str, most: int = 20) -> list[str]:
     """What a log says of why its job failed: from its last `error:` line on, else its last lines."""
-    lines = [line for line in log.splitlines() if line.strip() and not line.startswith(END_MARK)]
+    lines = [line for line in log.splitlines() if line.strip() and not _RAYS_OWN.search(line)]
     begins = [number for number, line in enumerate(lines) if line.startswith("error: ")]
     return lines[begins[-1] :][:most] if begins else lines[-most:]

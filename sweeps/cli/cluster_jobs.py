@@ -6,9 +6,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 STOP_PATIENCE_S = 40.0
 LAST_LINES = 15
+_PAUSE_S = 0.5
 
 AddressOption = Annotated[
     str,
@@ -90,12 +91,16 @@ def submit(
         note(f"warning: {warning}")
     jobs = connect(address, ca, insecure)
     record = _hand_over(jobs, submission, python, insecure)
+    found = None
     if follow:
-        _follow(jobs, record.id)
+        found = _follow(jobs, record.id, note if as_json else _say)
     elif wait:
-        _await_start(jobs, record, wait)
+        found = _await_start(jobs, record, wait)
     if as_json:
-        write_json({"schema_version": 1, "job": _plain(jobs.get(record.id)), "sent": _sent(submission)})
+        now = jobs.get(record.id)
+        write_json({"schema_version": 1, "job": _plain(now, jobs.log(record.id)), "sent": _sent(submission)})
+    if found is not None:
+        _leave(record.id, found)
 
 
 def status(
@@ -139,7 +144,7 @@ def logs(
     jobs = connect(address, ca, insecure)
     record = find_job(job, jobs.list())
     if follow:
-        _follow(jobs, record.id)
+        _leave(record.id, _follow(jobs, record.id, _say))
     for line in jobs.log(record.id).splitlines():
         _say(line)
 
@@ -245,8 +250,8 @@ def _hand_over(jobs: Jobs, submission: Submission, python: str, insecure: bool) 
     return jobs.get(job_id)
 
 
-def _await_start(jobs: Jobs, record: JobRecord, wait_s: float) -> None:
-    """Wait until the checks on the cluster are passed; a job that ends before that ends this command as well."""
+def _await_start(jobs: Jobs, record: JobRecord, wait_s: float) -> Verdict | None:
+    """Wait until the checks on the cluster are passed. How the job ended, if it ended before that."""
     from sweeps.verdict import error_lines, started, verdict
 
     name, end = record.metadata.get("sweep", record.id), time.monotonic() + wait_s
@@ -254,42 +259,40 @@ def _await_start(jobs: Jobs, record: JobRecord, wait_s: float) -> None:
         while time.monotonic() < end:
             now, log = jobs.get(record.id), jobs.log(record.id)
             if now.over:
-                found = verdict(now, jobs.log(record.id))
-                if found.code:
-                    for line in error_lines(log) or [now.message]:
-                        note(line)
-                _leave(record.id, found)
-                return
+                found = verdict(now, log)
+                for line in error_lines(log) if found.code else ():
+                    note(line)
+                return found
             if started(log):
                 note(f"{name} is running; follow it with: liversweep cluster logs -f {name}")
-                return
-            time.sleep(0.5)
+                return None
+            time.sleep(_PAUSE_S)
         note(f"{name} is still being prepared after {wait_s:g} s; look with: liversweep cluster status {name}")
     except KeyboardInterrupt:
         _left_alone(name)
+    return None
 
 
-def _follow(jobs: Jobs, job_id: str) -> None:
-    """The log as it is written; leaves with the sweep's own exit code."""
+def _follow(jobs: Jobs, job_id: str, say: Callable[[str], None]) -> Verdict:
+    """The log as it is written, to its end."""
     from sweeps.verdict import verdict
 
     try:
         for line in _whole_lines(jobs.follow(job_id)):
-            _say(line)
+            say(line)
     except KeyboardInterrupt:
         _left_alone(job_id)
-    _leave(job_id, verdict(jobs.get(job_id), jobs.log(job_id)), always=True)
+    return verdict(jobs.get(job_id), jobs.log(job_id))
 
 
-def _left_alone(name: str) -> None:
+def _left_alone(name: str) -> NoReturn:
     note(f"no longer looking; the sweep goes on, and is stopped with: liversweep cluster stop {name}")
     raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _leave(job_id: str, found: Verdict, *, always: bool = False) -> None:
+def _leave(job_id: str, found: Verdict) -> NoReturn:
     note(f"{job_id} {found.words}")
-    if found.code or always:
-        raise typer.Exit(found.code)
+    raise typer.Exit(found.code)
 
 
 def _whole_lines(pieces: Iterator[str]) -> Iterator[str]:
@@ -399,8 +402,10 @@ def _table(found: tuple[JobRecord, ...]) -> Any:
     return table
 
 
+_STATES = {2: "refused", 3: "finished, failed trials", 130: "interrupted"}
+
+
 def _state(job: JobRecord) -> str:
-    """Ray calls `failed` what ended with exit code 3 or 130; here it is said what it means."""
-    if job.state == "failed" and job.exit_code in (3, 130):
-        return "finished, failed trials" if job.exit_code == 3 else "interrupted"
-    return job.state
+    """Ray calls `failed` whatever ends with another exit code than 0."""
+    words = "finished" if job.state == "succeeded" else job.state
+    return _STATES.get(job.exit_code or 0, words)
