@@ -51,7 +51,7 @@ def parse_address(text: str) -> JobsAddress:
     Raises:
         ClusterError: it is something else, or holds a password.
     """
-    words = text.strip().rstrip("/")
+    words = text.strip()
     try:
         parts = urlsplit(words if "://" in words else f"http://{words}")
         port = parts.port
@@ -71,7 +71,7 @@ def parse_address(text: str) -> JobsAddress:
     encrypted = parts.scheme == "https"
     port = port or (443 if encrypted else DEFAULT_PORT)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return JobsAddress(f"{parts.scheme}://{host}:{port}{parts.path}", parts.hostname, port, encrypted)
+    return JobsAddress(f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}", parts.hostname, port, encrypted)
 
 
 def tunnel_hint(address: JobsAddress) -> str:
