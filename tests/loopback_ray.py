@@ -1,6 +1,7 @@
 """A real Ray cluster of several machines on loopback, made with `ray start` as a person would, and ended by pid.
 
-The nodes share one temp folder, as several nodes on one machine must. A token is in force unless told otherwise.
+Each node has a temp folder of its own, as each machine has: in a shared one, a node that unpacks a job's working folder
+deletes it under the processes of the others. A token is in force unless told otherwise.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class LoopbackRay:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "LIVERSWEEP_"))}
         self.environment = clean | self.access(token) | dict(environment or {})
         self.nodes: list[psutil.Popen] = []
+        self._started = 0
         self._start(["--head", f"--port={self.port}", *self._dashboard_options()], head_cpus)
 
     @property
@@ -139,7 +141,8 @@ class LoopbackRay:
         )
 
     def _start(self, options: list[str], cpus: int, environment: Mapping[str, str] | None = None) -> psutil.Popen:
-        log = self.folder / f"node-{len(self.nodes)}.txt"
+        number, self._started = self._started, self._started + 1
+        log = self.folder / f"node-{number}.txt"
         with log.open("wb") as stream:
             node = psutil.Popen(
                 [
@@ -149,9 +152,11 @@ class LoopbackRay:
                     "--node-ip-address=127.0.0.1",
                     f"--num-cpus={cpus}",
                     "--num-gpus=0",
+                    # Every node's agent wants the same port, and the Jobs interface needs the head's agent.
+                    f"--dashboard-agent-listen-port={free_ports(1)[0]}",
                     f"--object-store-memory={self._store_bytes}",
                     "--disable-usage-stats",
-                    *([f"--temp-dir={self.folder / 'r'}"] if "--head" in options else []),
+                    f"--temp-dir={self.folder / f'r{number}'}",
                     *options,
                 ],
                 env=self.environment | dict(environment or {}),

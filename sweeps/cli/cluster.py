@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sweeps.cli import cluster_doctor, cluster_kuberay
+from sweeps.cli import cluster_doctor, cluster_jobs, cluster_kuberay
 
 app = typer.Typer(
     help="Take a sweep to other machines: a Ray cluster, SLURM or Kubernetes; and ask whether a cluster is fit for one.",
@@ -12,3 +12,4 @@ app = typer.Typer(
 )
 app.command("doctor")(cluster_doctor.doctor)
 app.command("kuberay")(cluster_kuberay.kuberay)
+cluster_jobs.register(app)
