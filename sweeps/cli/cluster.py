@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from sweeps.cli import cluster_slurm
+
 app = typer.Typer(
     help="Take a sweep to other machines: a Ray cluster, SLURM or Kubernetes; and ask whether a cluster is fit for one.",
     no_args_is_help=True,
 )
+
+app.command("slurm")(cluster_slurm.slurm)
