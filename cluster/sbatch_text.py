@@ -37,20 +37,23 @@ _TRAP = re.compile(r"(pack|het)(job)", re.IGNORECASE)
 
 _NODE_PART = r"""
 # One machine: a folder for Ray that only this user can enter, then Ray, and on the first machine the sweep.
-rm -rf -- "$RAY_TMPDIR"
-mkdir -m 700 -- "$RAY_TMPDIR" || exit 1
-extra=()
-if [ "${SLURM_NODEID:-0}" = 0 ]; then
-    # Options that Ray takes on the first machine only.
-    extra=(--include-dashboard=false "--ray-client-server-port=$CLIENT_PORT")
+export RAY_TMPDIR="$RAY_FOLDERS-$SLURM_NODEID"
+own=(--temp-dir "$RAY_TMPDIR")
+if [ "$SLURM_NODEID" = 0 ]; then
+    # What Ray takes on the first machine only.
+    own+=(--include-dashboard=false "--ray-client-server-port=$CLIENT_PORT")
 fi
 code=0
-ray symmetric-run "${extra[@]}" "$@" || code=$?
-if [ "${SLURM_NODEID:-0}" = 0 ]; then
+rm -rf -- "$RAY_TMPDIR"
+mkdir -m 700 -- "$RAY_TMPDIR" && ray symmetric-run "${own[@]}" "$@" || code=$?
+if [ "$SLURM_NODEID" = 0 ]; then
     # Without a sweep the exit code 0 only means that Ray has said why.
     if [ ! -e "$JOB_FOLDER/driver.pid" ]; then code=1; fi
     echo "$code" >"$JOB_FOLDER/code.new"
     mv -- "$JOB_FOLDER/code.new" "$JOB_FOLDER/code"
+elif [ "$code" != 0 ]; then
+    echo "error: no Ray on $(hostname)" >&2
+    echo "$code" >"$JOB_FOLDER/failed-$SLURM_NODEID"
 fi
 rm -rf -- "$RAY_TMPDIR"
 exit "$code"
@@ -116,6 +119,8 @@ while kill -0 "$step" 2>/dev/null && [ ! -s "$JOB_FOLDER/code" ]; do
         fi
     elif [ -n "$give_up" ] && [ "$SECONDS" -ge "$give_up" ]; then
         break
+    elif [ ! -e "$JOB_FOLDER/driver.pid" ] && compgen -G "$JOB_FOLDER/failed-*" >/dev/null; then
+        break # the first machine would wait for nothing
     fi
     sleep 1
 done
@@ -123,7 +128,7 @@ kill -TERM "$step" 2>/dev/null || true
 wait "$step" || true
 code=none
 if [ -s "$JOB_FOLDER/code" ]; then code=$(cat "$JOB_FOLDER/code"); fi
-timeout 30 srun "${everywhere[@]}" rm -rf -- "$RAY_TMPDIR" || true
+timeout 30 srun "${everywhere[@]}" bash -c 'rm -rf -- "$RAY_FOLDERS-$SLURM_NODEID"' || true
 rm -rf -- "$JOB_FOLDER"
 
 # Not done: 130 says the sweep; 143 and 241 that the signal came before it could listen; nothing that it was not heard of.
@@ -221,7 +226,7 @@ def _ray(config: SlurmConfig) -> Iterator[str]:
     yield "# Numbers of its own for each job, should two share a machine."
     yield f"port=$(({FIRST_PORT} + SLURM_JOB_ID % {PORTS}))"
     yield f'export CLIENT_PORT="$((port + {PORTS}))" RAY_ADDRESS="$head_address:$port"'
-    yield f'export RAY_TMPDIR={shlex.quote(config.temp_root.rstrip("/") + "/lsw")}-"$SLURM_JOB_ID"'
+    yield f'export RAY_FOLDERS={shlex.quote(config.temp_root.rstrip("/") + "/lsw")}-"$SLURM_JOB_ID"'
     yield f"export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT={config.wait_s}"
     yield f"REQUEUES={config.requeues}"
     yield f"CLEAN_END_S={CLEAN_END_S}"

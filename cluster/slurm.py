@@ -11,14 +11,14 @@ SHORTEST_S = 300
 NOTICE_S = 120
 """How long before the end of its time a job is told, so that the sweep can save its state."""
 
-TEMP_ROOT_BYTES = 40
-"""Of the 107 bytes of a unix socket's path, what the folder may take: the job's number and Ray's own names follow."""
+TEMP_ROOT_BYTES = 22
+"""Of the 107 bytes of a unix socket's path, what the folder may take: the job's number takes 20 and Ray's own names 64."""
 
-RESERVED_OPTIONS = frozenset(
-    ("--array", "--chdir", "--cpus-per-task", "--error", "--gpus-per-node", "--job-name", "--nodes", "--no-requeue")
-    + ("--ntasks", "--ntasks-per-node", "--open-mode", "--output", "--requeue", "--signal", "--wrap")
-    + ("-a", "-c", "-D", "-e", "-J", "-N", "-n", "-o")
-)
+_RESERVED = """
+    --array --chdir --cpus-per-task --error --gpus-per-node --job-name --nodes --no-requeue --ntasks --ntasks-per-node
+    --open-mode --output --requeue --signal --wrap -a -c -D -e -J -N -n -o
+"""
+RESERVED_OPTIONS = frozenset(_RESERVED.split())
 """Options of sbatch that the script's own working depends on."""
 
 _FOLDERS = ("working_folder", "shared_folder", "bin_folder", "temp_root")

@@ -43,8 +43,8 @@ class SlurmSection(Section):
     machines only where that cannot happen."""
     shared_folder: str | None = Field(None, min_length=1, max_length=4096)
     """Folder that all machines see, for the job's output and its token; beside the runs if left out."""
-    temp_folder: str = Field("/tmp", min_length=1, max_length=40)
-    """Folder on each machine for Ray's own files; a short path on a local disk."""
+    temp_folder: str = Field("/tmp", min_length=1, max_length=22)
+    """Folder on each machine for Ray's own files: a short path, best on a local disk."""
     setup: Lines = ()
     """Shell lines that make `liversweep` available on the machines, such as `module load python` or `source …/activate`."""
     options: Lines = ()

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import sys
+from pathlib import Path
 
 
 def main(path: str, command: str, *arguments: str) -> int:
@@ -16,7 +17,7 @@ def main(path: str, command: str, *arguments: str) -> int:
         "command": command,
         "arguments": arguments,
         "environment": dict(os.environ),
-        "folder": os.getcwd(),
+        "folder": str(Path.cwd()),
         "input": sys.stdin.read() if command == "sbatch" else "",
     }
     with socket.socket(socket.AF_UNIX) as connection:

@@ -5,7 +5,6 @@ They are namespaces of this machine. `ray stop` ends every Ray that it sees: in 
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import pytest
 
 _INIT = Path(__file__).with_name("machine.py")
 _NAMESPACES = ("--net", "--pid", "--mount", "--uts")
+_UNSHARE = ("unshare", *_NAMESPACES, "--fork", "--mount-proc", "--kill-child")
 
 
 class Machine:
@@ -28,8 +28,7 @@ class Machine:
     def __init__(self, name: str, address: str, hosts: Path) -> None:
         self.name, self.address = name, address
         self._process = subprocess.Popen(
-            ["unshare", *_NAMESPACES, "--fork", "--mount-proc", "--kill-child"]
-            + [sys.executable, "-S", "-I", str(_INIT), name, str(hosts)],
+            [*_UNSHARE, sys.executable, "-S", "-I", str(_INIT), name, str(hosts)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -41,7 +40,7 @@ class Machine:
             self._process.wait()
             raise OSError(said)
         self.pid = psutil.Process(self._process.pid).children()[0].pid
-        self._world = os.readlink(f"/proc/{self.pid}/ns/pid")
+        self._world = Path(f"/proc/{self.pid}/ns/pid").readlink()
 
     def start(
         self, command: Sequence[str], *, folder: str, environment: Mapping[str, str], output: IO[bytes]
@@ -64,7 +63,7 @@ class Machine:
         found = []
         for process in psutil.process_iter():
             with suppress(OSError, psutil.Error):
-                inside = os.readlink(f"/proc/{process.pid}/ns/pid") == self._world
+                inside = Path(f"/proc/{process.pid}/ns/pid").readlink() == self._world
                 if inside and process.pid != self.pid and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
