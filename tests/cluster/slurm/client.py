@@ -1,12 +1,13 @@
 """Every fake command of SLURM: `python client.py SOCKET COMMAND ARGUMENTS…` asks the fake SLURM behind the socket.
 
-SIGTERM ends it as it ends `srun`: the other side sees that nobody waits any longer, and ends the step.
+SIGTERM is for `srun`, which ends the step and waits until it has ended: the other side is told by the end of what we say.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ def main(path: str, command: str, *arguments: str) -> int:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(path)
         connection.sendall(json.dumps(question).encode() + b"\n")
+        signal.signal(signal.SIGTERM, lambda number, frame: connection.shutdown(socket.SHUT_WR))
         with connection.makefile() as stream:
             answer = json.loads(stream.readline())
     sys.stdout.write(answer["out"])
