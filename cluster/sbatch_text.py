@@ -40,8 +40,8 @@ _NODE_PART = r"""
 export RAY_TMPDIR="$RAY_FOLDERS-$SLURM_NODEID"
 own=(--temp-dir "$RAY_TMPDIR")
 if [ "$SLURM_NODEID" = 0 ]; then
-    # What Ray takes on the first machine only.
-    own+=(--include-dashboard=false "--ray-client-server-port=$CLIENT_PORT")
+    # What Ray takes on the first machine only. The number of machines is fixed: there is nothing to monitor.
+    own+=(--no-monitor --include-dashboard=false "--ray-client-server-port=$CLIENT_PORT")
 fi
 code=0
 rm -rf -- "$RAY_TMPDIR"

@@ -21,9 +21,12 @@ from tests.cluster.slurm.fake_slurm import on_path
 
 TOOLS = {
     # A step has one task, on the machine where everything runs.
-    "srun": 'while [[ $1 == --* ]]; do shift; done\nSLURM_NODEID=0 exec "$@"',
+    "srun": "while [[ $1 == --* ]]; do shift; done\n"
+    'if [ "${SECOND_FAILS:-}" ] && [[ $* == *min-nodes* ]]; then : >"$JOB_FOLDER/failed-1"; exec /bin/sleep 50; fi\n'
+    'SLURM_NODEID=0 exec "$@"',
     "ray": 'printf "%s\\0" "$@" >"$NOTES/ray"\nwhile [ "$1" != -- ]; do shift; done\nshift\n'
-    'if [ "${RAY_FAILS:-}" ]; then exit 0; fi\n"$@"\nexit $?',
+    'if [ "${RAY_FAILS:-}" ]; then exit 0; fi\n'
+    'if [ "${RAY_HANGS:-}" ]; then : >"$NOTES/started"; exec /bin/sleep 50; fi\n"$@"\nexit $?',
     "scontrol": 'if [ "$1" = show ]; then echo node1; else echo "$*" >>"$NOTES/requeue"; exit "${REQUEUE_CODE:-0}"; fi',
     "squeue": 'echo "${STATE:-RUNNING}"',
     "getent": 'if [ "$2" = node1 ]; then echo "127.0.1.1 STREAM node1"; echo "10.9.8.7 STREAM node1"; fi',
@@ -33,7 +36,7 @@ pwd >"$NOTES/folder"
 env -0 >"$NOTES/environment"
 stat -c %a "$RAY_AUTH_TOKEN_PATH" "${RAY_AUTH_TOKEN_PATH%/*}" "$RAY_TMPDIR" >"$NOTES/modes"
 cat "$RAY_AUTH_TOKEN_PATH" >"$NOTES/token"
-trap 'exit 130' TERM
+if [ -z "${DEAF:-}" ]; then trap 'exit 130' TERM; fi
 : >"$NOTES/started"
 if [ "${LASTS:-}" ]; then while :; do /bin/sleep 0.02; done; fi
 exit "${CODE:-0}" """,
@@ -175,6 +178,23 @@ def test_a_ray_that_did_not_start_is_a_failure(tmp_path: Path, tools: Path) -> N
     done = run(tmp_path, tools, RAY_FAILS="yes")
     assert done.code == 1 and not done.requeued
     assert nothing_left(tmp_path)
+
+
+def test_a_machine_without_ray_ends_the_wait_of_the_first(tmp_path: Path, tools: Path) -> None:
+    done = run(tmp_path, tools, SECOND_FAILS="yes")
+    assert done.code == 1 and not done.requeued
+    assert nothing_left(tmp_path)
+
+
+def test_an_end_before_the_sweep_began_puts_the_job_back(tmp_path: Path, tools: Path) -> None:
+    done = run(tmp_path, tools, told=signal.SIGTERM, RAY_HANGS="yes")
+    assert done.code == 1 and done.requeued, done.output
+    assert nothing_left(tmp_path)
+
+
+def test_an_end_before_the_sweep_could_listen_puts_the_job_back(tmp_path: Path, tools: Path) -> None:
+    done = run(tmp_path, tools, told=signal.SIGTERM, LASTS="yes", DEAF="yes")
+    assert done.code == 143 and done.requeued, done.output
 
 
 def test_a_missing_command_is_named(tmp_path: Path, tools: Path) -> None:
