@@ -51,7 +51,8 @@ if [ "$SLURM_NODEID" = 0 ]; then
     if [ ! -e "$JOB_FOLDER/driver.pid" ]; then code=1; fi
     echo "$code" >"$JOB_FOLDER/code.new"
     mv -- "$JOB_FOLDER/code.new" "$JOB_FOLDER/code"
-elif [ "$code" != 0 ]; then
+elif [ ! -e "$JOB_FOLDER/driver.pid" ]; then
+    # Ended before the sweep began, with whatever exit code.
     echo "error: no Ray on $(hostname)" >&2
     echo "$code" >"$JOB_FOLDER/failed-$SLURM_NODEID"
 fi
@@ -227,7 +228,8 @@ def _ray(config: SlurmConfig) -> Iterator[str]:
     yield f"port=$(({FIRST_PORT} + SLURM_JOB_ID % {PORTS}))"
     yield f'export CLIENT_PORT="$((port + {PORTS}))" RAY_ADDRESS="$head_address:$port"'
     yield f'export RAY_FOLDERS={shlex.quote(config.temp_root.rstrip("/") + "/lsw")}-"$SLURM_JOB_ID"'
-    yield f"export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT={config.wait_s}"
+    yield "# How long machines wait for each other: in seconds, and in questions every two seconds."
+    yield f"export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT={config.wait_s} RAY_NUM_REDIS_GET_RETRIES={config.wait_s // 2}"
     yield f"REQUEUES={config.requeues}"
     yield f"CLEAN_END_S={CLEAN_END_S}"
     yield ""

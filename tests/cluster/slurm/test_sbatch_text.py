@@ -84,6 +84,8 @@ def test_old_slurms_find_no_word_to_blank_out() -> None:
 
 @given(st.text(st.characters(min_codepoint=32, exclude_categories=["C", "Z"]) | st.sampled_from(" \t'\"\\#$%")))
 def test_sbatch_reads_every_value_back(text: str) -> None:
+    """Blanks in front of an option are no part of it, so the value has a letter before and after it."""
+    text = f"a{text}b"
     assert read_options(f"#SBATCH --comment={sbatch_value(text)}\n") == {"comment": text}
 
 

@@ -26,7 +26,7 @@ TOOLS = {
     'SLURM_NODEID=0 exec "$@"',
     "ray": 'printf "%s\\0" "$@" >"$NOTES/ray"\nwhile [ "$1" != -- ]; do shift; done\nshift\n'
     'if [ "${RAY_FAILS:-}" ]; then exit 0; fi\n'
-    'if [ "${RAY_HANGS:-}" ]; then : >"$NOTES/started"; exec /bin/sleep 50; fi\n"$@"\nexit $?',
+    'if [ "${RAY_HANGS:-}" ]; then : >"$NOTES/started"; while [ -e "$JOB_FOLDER" ]; do /bin/sleep 0.02; done; fi\n"$@"\nexit $?',
     "scontrol": 'if [ "$1" = show ]; then echo node1; else echo "$*" >>"$NOTES/requeue"; exit "${REQUEUE_CODE:-0}"; fi',
     "squeue": 'echo "${STATE:-RUNNING}"',
     "getent": 'if [ "$2" = node1 ]; then echo "127.0.1.1 STREAM node1"; echo "10.9.8.7 STREAM node1"; fi',

@@ -51,7 +51,8 @@ fi
 port=$((20000 + SLURM_JOB_ID % 10000))
 export CLIENT_PORT="$((port + 10000))" RAY_ADDRESS="$head_address:$port"
 export RAY_FOLDERS='/local/it'"'"'s/lsw'-"$SLURM_JOB_ID"
-export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300
+# How long machines wait for each other: in seconds, and in questions every two seconds.
+export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300 RAY_NUM_REDIS_GET_RETRIES=150
 REQUEUES=0
 CLEAN_END_S=60
 
@@ -71,7 +72,8 @@ if [ "$SLURM_NODEID" = 0 ]; then
     if [ ! -e "$JOB_FOLDER/driver.pid" ]; then code=1; fi
     echo "$code" >"$JOB_FOLDER/code.new"
     mv -- "$JOB_FOLDER/code.new" "$JOB_FOLDER/code"
-elif [ "$code" != 0 ]; then
+elif [ ! -e "$JOB_FOLDER/driver.pid" ]; then
+    # Ended before the sweep began, with whatever exit code.
     echo "error: no Ray on $(hostname)" >&2
     echo "$code" >"$JOB_FOLDER/failed-$SLURM_NODEID"
 fi
