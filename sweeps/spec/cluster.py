@@ -23,16 +23,28 @@ class SlurmSection(Section):
     """CPU cores of each machine."""
     gpus_per_node: int = Field(0, ge=0, le=64)
     """GPUs of each machine."""
+    gpu_type: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    """Kind of GPU as SLURM calls it, such as a100; any if left out."""
     memory_per_node_bytes: Bytes = Field(None, alias="memory_per_node")
     """Memory of each machine; the partition's default if left out."""
     time_s: Seconds = Field(None, alias="time")
-    """Time limit of the job; the partition's default if left out. A sweep that is not done by then goes on in a next job."""
+    """Time limit of the job, 5m or more; the partition's default if left out. A sweep that is not done by then saves its
+    state, and the job goes back into the queue."""
+    requeues: int = Field(50, ge=0, le=10_000)
+    """How often the job may put itself back into the queue; 0 ends it with its time."""
     partition: str | None = Field(None, min_length=1, max_length=64)
     """The partition."""
     account: str | None = Field(None, min_length=1, max_length=64)
     """The account that is charged."""
     qos: str | None = Field(None, min_length=1, max_length=64)
     """The quality of service."""
+    exclusive: bool = True
+    """Take whole machines. Ray refuses to start beside another Ray, and ends every Ray of the same user with itself: share
+    machines only where that cannot happen."""
+    shared_folder: str | None = Field(None, min_length=1, max_length=4096)
+    """Folder that all machines see, for the job's output and its token; beside the runs if left out."""
+    temp_folder: str = Field("/tmp", min_length=1, max_length=22)
+    """Folder on each machine for Ray's own files: a short path, best on a local disk."""
     setup: Lines = ()
     """Shell lines that make `liversweep` available on the machines, such as `module load python` or `source …/activate`."""
     options: Lines = ()
