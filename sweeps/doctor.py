@@ -50,13 +50,13 @@ class Patient:
         config: the Ray.
         spec: what shall run there; None asks only what concerns every sweep.
         runs: absolute path or URI of the place of the runs.
-        packs_bytes: what the prepared scans take in the object store, at most; None when that is not known.
+        data_bytes: what the prepared scans take in the object store, at most; None when that is not known.
     """
 
     config: Config
     spec: Spec | None
     runs: str
-    packs_bytes: int | None = None
+    data_bytes: int | None = None
 
     @property
     def local(self) -> bool:
@@ -69,7 +69,7 @@ class Patient:
         return isinstance(self.config, AttachedConfig) and self.config.insecure
 
 
-def packs_bytes_of(spec: Spec) -> int | None:
+def data_bytes_of(spec: Spec) -> int | None:
     """What a spec's prepared scans take, at most, from the headers of the scans alone; None when they cannot be read here."""
     from liverseg.errors import LiversegError
     from liverseg.preprocess import estimate_store_bytes
@@ -82,7 +82,7 @@ def packs_bytes_of(spec: Spec) -> int | None:
         return None
     slices = sum(header.shape[_axis(header.orientation)] for header in headers)
     kept = math.ceil(slices * (1 - spec.data.split.test))
-    return max(1, spec.data.split.folds) * estimate_store_bytes(kept, tuple(spec.prepare.size or ()))
+    return estimate_store_bytes(kept, tuple(spec.prepare.size or ()))
 
 
 def _axis(orientation: str) -> int:
@@ -167,8 +167,8 @@ def _machines(patient: Patient, answers: tuple[Answer[NodeFacts], ...], *, locke
 
 
 def _stores(patient: Patient, nodes: tuple[Node, ...]) -> Iterator[Finding]:
-    if patient.packs_bytes is not None:
-        yield from judge_store(stores_of(nodes), patient.packs_bytes, local=patient.local)
+    if patient.data_bytes is not None:
+        yield from judge_store(stores_of(nodes), patient.data_bytes, local=patient.local)
     elif patient.spec is not None:
         yield ok("object store", "not judged: the scans cannot be read on this machine")
 

@@ -10,6 +10,7 @@ from cluster.findings import Finding, fail, ok, size_text, warn
 from cluster.nodes import slots_on
 from sweeps.meeting import DRIVER, MeetingFacts
 from sweeps.node_facts import NodeFacts
+from sweeps.prepare import FITS_SHARE
 from sweeps.provenance.packages import NUMERICAL_PACKAGES
 from sweeps.spec import Spec
 
@@ -19,7 +20,6 @@ MIN_TRIAL_BYTES = 2 * 10**9
 _MUST_AGREE = frozenset({*NUMERICAL_PACKAGES, "ray", "liversweep"})
 _SHOWN_PACKAGES = ("python", "ray", "tensorflow", "keras", "liversweep")
 _LEAST_STORE_BYTES = 75 << 20  # Ray starts no smaller one
-_WHILE_PREPARING = 2.5  # single cases beside the packs that are made of them, as for a Ray of our own
 
 Facts = Mapping[str, NodeFacts]
 """Facts by label; `here` is this process."""
@@ -105,33 +105,35 @@ def judge_meeting(root: str, meeting: Mapping[str, MeetingFacts]) -> Iterator[Fi
         yield ok("storage", f"{root}: written and replaced in one step on {count_text(len(labels))}, and seen by all")
 
 
-def store_needed_bytes(packs_bytes: int) -> int:
-    """What an object store should have for packs of so many bytes, whole MiB."""
-    needed = max(_LEAST_STORE_BYTES, int(_WHILE_PREPARING * packs_bytes))
+def store_needed_bytes(data_bytes: int) -> int:
+    """What an object store should have to keep prepared cases of so many bytes in memory, whole MiB."""
+    needed = max(_LEAST_STORE_BYTES, int(data_bytes / FITS_SHARE))
     return -(-needed // (1 << 20)) << 20
 
 
-def judge_store(stores: Mapping[str, float], packs_bytes: int, *, local: bool) -> Iterator[Finding]:
-    """Whether prepared scans fit into shared memory on each machine; what does not fit goes to the disk, and is slower.
+def judge_store(stores: Mapping[str, float], data_bytes: int, *, local: bool) -> Iterator[Finding]:
+    """Whether prepared scans fit into shared memory on each machine; from files on its disk they are read otherwise.
 
     Args:
         stores: bytes of each machine's object store by label.
-        packs_bytes: what the prepared scans take, at most.
+        data_bytes: what the prepared scans take, at most.
         local: a Ray of our own, whose store the spec sets.
     """
-    needed = store_needed_bytes(packs_bytes)
+    needed = store_needed_bytes(data_bytes)
     small = {label: store for label, store in stores.items() if store < needed}
     set_it = (
         f"cluster.object_store: {needed >> 20}MiB in the spec" if local else f"ray start --object-store-memory={needed}"
     )
     for label, store in small.items():
-        holds = "holds them, but not while they are made" if store > packs_bytes else "does not hold them"
-        text = f"{label}: prepared scans take up to {size_text(packs_bytes)}, the store of {size_text(store)} {holds}"
-        yield warn("object store", text, f"the rest goes to the disk, which is slower; set {set_it}")
+        text = (
+            f"{label}: prepared scans take up to {size_text(data_bytes)}, for which the store of {size_text(store)} is too "
+            "small: trials read them from files on the machine's disk"
+        )
+        yield warn("object store", text, f"to keep them in memory, set {set_it}")
     if stores and not small:
         least = size_text(min(stores.values()))
-        text = f"{least} or more on {count_text(len(stores))}; prepared scans take up to {size_text(packs_bytes)}"
-        yield ok("object store", f"{text}, {size_text(needed)} while they are made")
+        text = f"{least} or more on {count_text(len(stores))}; prepared scans take up to {size_text(data_bytes)}"
+        yield ok("object store", text)
 
 
 def judge_slots(spec: Spec, nodes: Sequence[Node]) -> Iterator[Finding]:

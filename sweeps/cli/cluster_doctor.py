@@ -61,15 +61,15 @@ def doctor(
 
 def _patient(spec: str | None, settings: list[str], runs: str) -> Patient:
     """The Ray that a spec and the options name. Without a spec, the options stand in an otherwise empty one."""
-    from sweeps.doctor import Patient, packs_bytes_of
-    from sweeps.engine import ray_config
+    from sweeps.doctor import Patient, data_bytes_of
+    from sweeps.engine import StoreNeed, ray_config
     from sweeps.spec import load_spec
 
     place = runs if "://" in runs else str(Path(runs).expanduser().absolute())
     loaded = load_spec(spec or "quickstart", settings).spec
-    known = packs_bytes_of(loaded) if spec else None
-    config = ray_config(loaded, known or 0)
-    return Patient(config=config, spec=loaded if spec else None, runs=place, packs_bytes=known)
+    known = data_bytes_of(loaded) if spec else None
+    config = ray_config(loaded, StoreNeed(known or 0, 0))
+    return Patient(config=config, spec=loaded if spec else None, runs=place, data_bytes=known)
 
 
 def _print(findings: list[Finding]) -> None:

@@ -125,18 +125,18 @@ def test_what_a_meeting_tells() -> None:
     assert refused.text == "b cannot write: read-only"
 
 
-@pytest.mark.parametrize(("packs", "needed"), [(0, 75 * MIB), (10 * MIB, 75 * MIB), (100 * MIB, 250 * MIB)])
+@pytest.mark.parametrize(("packs", "needed"), [(0, 75 * MIB), (10 * MIB, 75 * MIB), (90 * MIB, 120 * MIB)])
 def test_what_the_store_should_have(packs: int, needed: int) -> None:
     assert store_needed_bytes(packs) == needed
 
 
 def test_a_small_store_is_told_the_number_to_set() -> None:
     stores = {"a": 300.0 * MIB, "b": 120.0 * MIB}
-    assert levels(list(judge_store({"a": stores["a"]}, 100 * MIB, local=False))) == ["ok"]
-    (small,) = judge_store(stores, 100 * MIB, local=False)
-    assert small.text.startswith("b:") and f"--object-store-memory={250 * MIB}" in small.advice
-    (ours,) = judge_store({"b": 80.0 * MIB}, 100 * MIB, local=True)
-    assert "cluster.object_store: 250MiB" in ours.advice and "does not hold" in ours.text
+    assert levels(list(judge_store({"a": stores["a"]}, 150 * MIB, local=False))) == ["ok"]
+    (small,) = judge_store(stores, 150 * MIB, local=False)
+    assert small.text.startswith("b:") and f"--object-store-memory={200 * MIB}" in small.advice
+    (ours,) = judge_store({"b": 80.0 * MIB}, 150 * MIB, local=True)
+    assert "cluster.object_store: 200MiB" in ours.advice and "from files" in ours.text
 
 
 def test_slots_and_their_memory(spec: Spec) -> None:
