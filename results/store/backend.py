@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+Names = list[str]
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
@@ -41,7 +43,7 @@ class Backend(Protocol):
     def list(self, path: str, recursive: bool) -> list[ObjectInfo]:
         """Objects below a folder, keys relative to the folder; those directly in it unless `recursive`."""
 
-    def folders(self, path: str) -> list[str]:
+    def folders(self, path: str) -> Names:
         """Names of the folders directly below."""
 
     def delete(self, path: str) -> None:

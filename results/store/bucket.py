@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from results.errors import StoreError
-from results.store.backend import ObjectInfo
+from results.store.backend import Names, ObjectInfo
 
 CONNECT_TIMEOUT_S = 5.0
 REQUEST_TIMEOUT_S = 10.0
@@ -110,7 +110,7 @@ class BucketBackend:
         infos = (_info(one.path.removeprefix(base).removeprefix("/"), one) for one in self._look(path, recursive))
         return [info for info in infos if info is not None]
 
-    def folders(self, path: str) -> list[str]:
+    def folders(self, path: str) -> Names:
         """As `Backend.folders`."""
         from pyarrow import fs
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from results.errors import StoreError
 from results.storage import sync_folder, write_atomic
-from results.store.backend import ObjectInfo
+from results.store.backend import Names, ObjectInfo
 
 _SUFFIX = ".tmp"
 
@@ -71,7 +71,7 @@ class FolderBackend:
                 folders.clear()
         return found
 
-    def folders(self, path: str) -> list[str]:
+    def folders(self, path: str) -> Names:
         """As `Backend.folders`."""
         base = self._inside(path) if path else self._root
         try:

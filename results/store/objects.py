@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from results.store.backend import Backend, ObjectInfo
+from results.store.backend import Backend, Names, ObjectInfo
 from results.store.names import checked
 
 __all__ = ["ObjectInfo", "Store"]
@@ -77,7 +77,7 @@ class Store:
             checked(one.key, self.uri)
         return sorted(found, key=lambda one: one.key)
 
-    def folders(self) -> list[str]:
+    def folders(self) -> Names:
         """Names directly below that have something below them, sorted. One whose last object was just deleted may stay."""
         return sorted(self._backend.folders(self._prefix))
 
