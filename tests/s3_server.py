@@ -18,6 +18,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 import pytest
@@ -113,12 +114,19 @@ class S3Server:
         self.stop()
 
 
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[S3Server]:
-    """A server for the module's tests, to which this process's environment leads while they run."""
+@contextmanager
+def serving() -> Iterator[S3Server]:
+    """A server, to which this process's environment leads as long as it runs."""
     with S3Server() as server, pytest.MonkeyPatch.context() as patch:
         for name in _FORGOTTEN:
             patch.delenv(name, raising=False)
         for name, value in server.environment.items():
             patch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[S3Server]:
+    """`serving` for the tests of a module."""
+    with serving() as server:
         yield server
