@@ -8,57 +8,74 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
 _REFUSAL = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+_OURS = ("transfer-encoding", "expect", "content-length", "connection")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Passes one request on, or not. A subclass knows the gate."""
+
+    protocol_version = "HTTP/1.1"
+    gate: Gate
+
+    def _pass(self) -> None:
+        body = self._body()
+        fate = self.gate.fate(self.command, self.path)
+        if fate == "refuse":
+            self._answer(403, [("Content-Type", "application/xml")], _REFUSAL)
+            return
+        inner = http.client.HTTPConnection("127.0.0.1", self.gate.inner, timeout=60)
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _OURS}
+        inner.request(self.command, self.path, body, headers)
+        answer = inner.getresponse()
+        data = answer.read()
+        inner.close()
+        if fate == "lose":
+            self.close_connection = True
+        else:
+            self._answer(answer.status, answer.getheaders(), data)
+
+    def _body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return b"".join(parts)
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in _OURS:
+                self.send_header(name, value)
+        promised = {name.lower(): value for name, value in headers}.get("content-length", "0")
+        self.send_header("Content-Length", promised if self.command == "HEAD" else str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass
+
+    def log_message(self, *details: object) -> None:
+        pass
 
 
 class Gate:
-    """Listens on a free loopback port and passes everything on to `port`.
+    """Listens on a free loopback port and passes everything on to the port `inner`.
 
     Attributes:
         refuse, lose: how many of the next requests that fit `method` and `part` get a refusal, or no answer.
         seen: such requests so far.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, inner: int) -> None:
+        self.inner = inner
         self.refuse = self.lose = self.seen = 0
         self.method, self.part = "PUT", ""
-        gate = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def _pass(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                fate = gate.fate(self.command, self.path)
-                if fate == "refuse":
-                    self._answer(403, [("Content-Type", "application/xml")], _REFUSAL)
-                    return
-                inner = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-                inner.request(self.command, self.path, body, dict(self.headers))
-                answer = inner.getresponse()
-                data = answer.read()
-                inner.close()
-                if fate == "lose":
-                    self.close_connection = True
-                    return
-                self._answer(answer.status, answer.getheaders(), data)
-
-            def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes) -> None:
-                self.send_response_only(status)
-                for name, value in headers:
-                    if name.lower() not in ("transfer-encoding", "connection", "content-length"):
-                        self.send_header(name, value)
-                length = dict((name.lower(), value) for name, value in headers).get("content-length", "0")
-                self.send_header("Content-Length", length if self.command == "HEAD" else str(len(data)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(data)
-
-            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass
-
-            def log_message(self, *details: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        handler = type("Handler", (_Handler,), {"gate": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
