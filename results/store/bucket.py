@@ -11,7 +11,7 @@ from results.errors import StoreError
 from results.store.backend import Names, ObjectInfo
 
 CONNECT_TIMEOUT_S = 5.0
-REQUEST_TIMEOUT_S = 10.0
+REQUEST_TIMEOUT_S = 8.0
 """Without one byte moving. A long upload takes as long as it takes."""
 ATTEMPTS = 3
 _SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
