@@ -157,7 +157,7 @@ class Histories(RuleBasedStateMachine):
 
 
 _SETTINGS = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=15, stateful_step_count=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 TestHistories = Histories.TestCase
 TestHistories.settings = _SETTINGS
