@@ -109,7 +109,9 @@ def _best(checkpoint: Checkpoint, history: tuple[EpochRecord, ...]) -> BestEpoch
 def _with_later_parameters(identity: Mapping[str, Any]) -> dict[str, Any]:
     """A stored identity with the parameters that exist only since: at their default a training is what it was before."""
     later = {name: parameter.default for name, parameter in PARAMETERS.items()}
-    return {**identity, "parameters": later | dict(identity["parameters"])}
+    return (
+        {**identity, "parameters": later | dict(identity["parameters"])} if "parameters" in identity else dict(identity)
+    )
 
 
 def _check_identity(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
