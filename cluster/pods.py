@@ -91,7 +91,7 @@ class PodSetting:
 def ray_pod(
     setting: PodSetting, size: PodSize, container: str, node_selector: tuple[tuple[str, str], ...] = ()
 ) -> dict[str, Any]:
-    """Template of a Ray pod on nodes with these labels. The container has no command: KubeRay writes the `ray start` of its group."""
+    """Template of a Ray pod on nodes with these labels. It has no command: KubeRay writes the `ray start` of its group."""
     volumes, mounts = _volumes(setting, size)
     main: dict[str, Any] = {
         "name": container,
