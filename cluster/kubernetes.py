@@ -148,7 +148,7 @@ def _cluster(config: RayJobConfig) -> dict[str, Any]:
                 "minReplicas": config.workers,
                 "maxReplicas": config.workers,
                 "rayStartParams": {"object-store-memory": str(config.worker.store_bytes)},
-                "template": ray_pod(setting, config.worker, "ray-worker"),
+                "template": ray_pod(setting, config.worker, "ray-worker", config.node_selector),
             }
         ],
     }
@@ -165,7 +165,6 @@ def _setting(config: RayJobConfig) -> PodSetting:
         credentials_secret=config.credentials_secret,
         service_account=config.service_account,
         user=config.user,
-        node_selector=config.node_selector,
     )
 
 

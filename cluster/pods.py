@@ -86,11 +86,12 @@ class PodSetting:
     credentials_secret: str | None
     service_account: str | None
     user: int
-    node_selector: tuple[tuple[str, str], ...]
 
 
-def ray_pod(setting: PodSetting, size: PodSize, container: str) -> dict[str, Any]:
-    """Template of a Ray pod. The container has no command: KubeRay writes the `ray start` of its group."""
+def ray_pod(
+    setting: PodSetting, size: PodSize, container: str, node_selector: tuple[tuple[str, str], ...] = ()
+) -> dict[str, Any]:
+    """Template of a Ray pod on nodes with these labels. It has no command: KubeRay writes the `ray start` of its group."""
     volumes, mounts = _volumes(setting, size)
     main: dict[str, Any] = {
         "name": container,
@@ -104,8 +105,8 @@ def ray_pod(setting: PodSetting, size: PodSize, container: str) -> dict[str, Any
     spec = _pod_spec(setting, main, volumes)
     if size.gpus:
         spec["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
-        if setting.node_selector:
-            spec["nodeSelector"] = dict(setting.node_selector)
+    if node_selector:
+        spec["nodeSelector"] = dict(node_selector)
     return {"metadata": {"labels": dict(setting.labels)}, "spec": spec}
 
 

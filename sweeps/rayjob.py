@@ -77,7 +77,7 @@ def rayjob_config(
         user=section.user,
         retries=section.retries,
         keep_s=round(section.keep_s or 0),
-        node_selector=tuple(section.node_selector.items()),
+        node_selector=tuple((label.partition("=")[0], label.partition("=")[2]) for label in section.node_selector),
     )
 
 

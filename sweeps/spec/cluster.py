@@ -52,6 +52,8 @@ class SlurmSection(Section):
 
 
 Word = Annotated[str, Field(min_length=1, max_length=253)]
+Label = Annotated[str, Field(max_length=400, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*=[A-Za-z0-9._-]*$")]
+Selector = Annotated[tuple[Label, ...], Field(strict=False, max_length=50)]
 
 
 class KubernetesSection(Section):
@@ -75,8 +77,8 @@ class KubernetesSection(Section):
     """CPU cores of the head, which runs the driver and no trial."""
     head_memory_bytes: Bytes = Field(8 << 30, alias="head_memory")
     """Memory of the head."""
-    node_selector: dict[Word, str] = Field(default_factory=dict, max_length=50)
-    """Labels of the nodes that workers with GPUs run on, such as `{nvidia.com/gpu.product: NVIDIA-A100}`."""
+    node_selector: Selector = ()
+    """Labels of the nodes that workers run on, such as `[nvidia.com/gpu.product=NVIDIA-A100]`."""
     data_claim: Word | None = None
     """PersistentVolumeClaim that holds the scans, mounted read-only at data.root."""
     runs_claim: Word | None = None

@@ -136,6 +136,9 @@ def test_no_trial_runs_on_the_head_and_workers_have_their_gpus() -> None:
     worker = group["template"]["spec"]
     assert worker["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert worker["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    chosen = rayjob(plain_job(node_selector=(("gpu", "on"),)))["spec"]["rayClusterSpec"]
+    assert chosen["workerGroupSpecs"][0]["template"]["spec"]["nodeSelector"] == {"gpu": "on"}
+    assert "nodeSelector" not in chosen["headGroupSpec"]["template"]["spec"]
     assert "tolerations" not in cluster["headGroupSpec"]["template"]["spec"]
 
 

@@ -106,6 +106,14 @@ def test_a_meeting_in_one_folder_and_in_two(tmp_path: Path) -> None:
     assert "Not a directory" in leave_note(str(one / ".liversweep-nonce-a"), "nonce", "c")
 
 
+def test_a_meeting_in_a_store(tmp_path: Path) -> None:
+    pytest.importorskip("results.store")
+    root = (tmp_path / "store").as_uri()
+    assert [leave_note(root, "nonce", label) for label in ("driver", "vm-1.local")] == ["", ""]
+    assert look_around(root, "nonce", ["driver", "vm-1.local", "b"], wait_s=0) == ("driver", "vm-1.local")
+    assert "allowed: s3://" in leave_note("az://bucket/runs", "nonce", "a")
+
+
 def test_a_half_written_note_is_not_seen(tmp_path: Path) -> None:
     leave_note(str(tmp_path), "nonce", "a")
     note = tmp_path / ".liversweep-nonce-a"

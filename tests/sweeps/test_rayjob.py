@@ -41,9 +41,10 @@ def problems(folder: Path, *overrides: str, runs: str | None = None, text: str =
 
 
 def test_a_spec_becomes_a_job(tmp_path: Path) -> None:
-    overrides = ("search.trials=5", "name=other")
+    overrides = ("search.trials=5", "name=other", "cluster.kubernetes.node_selector=[gpu=a100]")
     job = rayjob_config(load_text(tmp_path, TEXT, *overrides), overrides, None, "2.60.0", "sweep.yaml")
     assert (job.name, job.workers, job.worker.gpus, job.worker.cpus) == ("other", 3, 1, 8)
+    assert job.node_selector == (("gpu", "a100"),)
     assert job.worker.memory_bytes == 32 << 30 and job.worker.store_bytes == 6 << 30
     places = [(claim.name, claim.path, claim.read_only) for claim in job.claims]
     assert places == [("lits", str(tmp_path / "scans"), True), ("runs", "/runs", False)]
