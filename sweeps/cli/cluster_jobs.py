@@ -231,7 +231,8 @@ def connect(address: str, ca: str | None, insecure: bool) -> Jobs:
 
 def _hand_over(jobs: Jobs, submission: Submission, python: str, insecure: bool) -> JobRecord:
     """Submit, unless a job of this sweep is at work. Two that submit at once find the same id: one of them is told so."""
-    from cluster.jobs import JobRequest
+    from cluster.jobs import JobRequest, TakenIdError
+    from sweeps.errors import UsageError
     from sweeps.submission import ENVIRONMENT, check_idle, entrypoint, job_metadata, new_id
 
     known = jobs.list()
@@ -241,7 +242,15 @@ def _hand_over(jobs: Jobs, submission: Submission, python: str, insecure: bool) 
         parcel = Path(folder, "sweep.zip")
         parcel.write_bytes(submission.parcel.data)
         command = entrypoint(submission, python=python, insecure=insecure)
-        jobs.submit(JobRequest(job_id, command, parcel, ENVIRONMENT, metadata))
+        try:
+            jobs.submit(JobRequest(job_id, command, parcel, ENVIRONMENT, metadata))
+        except TakenIdError as error:
+            raise UsageError(
+                "the sweep was submitted by somebody else at this moment",
+                where=submission.name,
+                got=job_id,
+                next_step="look at it with: liversweep cluster list",
+            ) from error
     sent = submission.parcel
     note(
         f"submitted {job_id} (attempt {metadata['attempt']}; {sent.files} files, {len(sent.data) / 1e6:.1f} MB); scans in "
@@ -327,7 +336,7 @@ def _progress(record: JobRecord) -> tuple[Any, str] | None:
 
     name, runs = record.metadata.get("sweep", ""), record.metadata.get("runs", "")
     try:
-        watcher = Watcher(SweepFolder.existing(name, Path(runs)))
+        watcher = Watcher(SweepFolder.existing(f"{runs}/{name}", Path(runs)))
         driven = watcher.look(lambda change: None)
         same = watcher.sweep().sweep.hashes.get("spec") == record.metadata.get("spec")
         return (watcher, state_of(watcher, driven=driven)) if same else None
