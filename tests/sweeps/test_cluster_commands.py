@@ -187,7 +187,7 @@ def test_list_names_states_and_counts_other_programs(here: Path, monkeypatch: py
 
 
 def test_hostile_names_of_others_cannot_steer_the_terminal(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    give(monkeypatch, FakeJobs(job(sweep="\x1b]0;x", runs="\x1b[2J"), log="\x1b[2Jboo\n"))
-    for words in (("list",), ("status", "liversweep-fake-2"), ("logs", "liversweep-fake-2")):
+    give(monkeypatch, FakeJobs(job(sweep="\x1b]0;x", runs="\x1b[2J", attempt="\x1b"), log="\x1b[2Jboo\n"))
+    for words in (("list",), ("list", "--json"), ("status", "liversweep-fake-2"), ("logs", "liversweep-fake-2")):
         result = said("cluster", *words, cwd=here)
         assert result.code == 0 and "\x1b" not in result.out + result.err
