@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from sweeps.cli import EXIT_FAILURE, EXIT_INTERRUPTED
+from sweeps.cli.cluster_jobs_show import last_lines, lines_of, plain, progress_of, say_line, sent, table, whole_lines
 from sweeps.cli.console import note, print_tables, write_json, write_text
 from sweeps.cli.options import InsecureOption, JsonOption, SetOption, SpecArgument
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from sweeps.verdict import Verdict
 
 STOP_PATIENCE_S = 40.0
-LAST_LINES = 15
 _PAUSE_S = 0.5
 
 AddressOption = Annotated[
@@ -93,12 +92,12 @@ def submit(
     record = _hand_over(jobs, submission, python, insecure)
     found = None
     if follow:
-        found = _follow(jobs, record.id, note if as_json else _say)
+        found = _follow(jobs, record.id, note if as_json else say_line)
     elif wait:
         found = _await_start(jobs, record, wait)
     if as_json:
         now = jobs.get(record.id)
-        write_json({"schema_version": 1, "job": _plain(now, jobs.log(record.id)), "sent": _sent(submission)})
+        write_json({"schema_version": 1, "job": plain(now, jobs.log(record.id)), "sent": sent(submission)})
     if found is not None:
         _leave(record.id, found)
 
@@ -117,18 +116,18 @@ def status(
     jobs = connect(address, ca, insecure)
     record = find_job(job, jobs.list())
     log = jobs.log(record.id)
-    seen = _progress(record)
+    seen = progress_of(record)
     if as_json:
         progress = standing(*seen) if seen else None
-        write_json({"schema_version": 1, "job": _plain(record, log), "progress": progress, "log": _tail(log)})
+        write_json({"schema_version": 1, "job": plain(record, log), "progress": progress, "log": last_lines(log)})
         return
-    write_text("\n".join(_lines(record, log)))
+    write_text("\n".join(lines_of(record, log)))
     if seen:
         from sweeps.live import progress_table
 
         print_tables([progress_table(seen[0].progress)])
     else:
-        write_text("\n".join(["last lines of its log:", *_tail(log)]))
+        write_text("\n".join(["last lines of its log:", *last_lines(log)]))
 
 
 def logs(
@@ -144,9 +143,9 @@ def logs(
     jobs = connect(address, ca, insecure)
     record = find_job(job, jobs.list())
     if follow:
-        _leave(record.id, _follow(jobs, record.id, _say))
+        _leave(record.id, _follow(jobs, record.id, say_line))
     for line in jobs.log(record.id).splitlines():
-        _say(line)
+        say_line(line)
 
 
 def stop(
@@ -183,7 +182,7 @@ def stop(
         )
     found, seconds = verdict(ended, jobs.log(record.id)), time.monotonic() - began
     if as_json:
-        write_json({"schema_version": 1, "job": _plain(ended, jobs.log(record.id)), "seconds": round(seconds, 1)})
+        write_json({"schema_version": 1, "job": plain(ended, jobs.log(record.id)), "seconds": round(seconds, 1)})
     note(f"{record.id} {found.words} ({seconds:.1f} s)")
     if not (found.clean or found.code == 143):
         raise typer.Exit(EXIT_FAILURE)
@@ -203,10 +202,10 @@ def list_jobs(
     found = sweep_jobs(known)
     others = len(known) - len(found)
     if as_json:
-        write_json({"schema_version": 1, "jobs": [_plain(job) for job in found], "others": others})
+        write_json({"schema_version": 1, "jobs": [plain(job) for job in found], "others": others})
         return
     if found:
-        print_tables([_table(found)])
+        print_tables([table(found)])
     else:
         note(f"no sweep on {jobs.address.url} yet; begin one with: liversweep cluster submit SPEC --runs PLACE")
     if others:
@@ -231,7 +230,8 @@ def connect(address: str, ca: str | None, insecure: bool) -> Jobs:
 
 def _hand_over(jobs: Jobs, submission: Submission, python: str, insecure: bool) -> JobRecord:
     """Submit, unless a job of this sweep is at work. Two that submit at once find the same id: one of them is told so."""
-    from cluster.jobs import JobRequest
+    from cluster.jobs import JobRequest, TakenIdError
+    from sweeps.errors import UsageError
     from sweeps.submission import ENVIRONMENT, check_idle, entrypoint, job_metadata, new_id
 
     known = jobs.list()
@@ -241,10 +241,18 @@ def _hand_over(jobs: Jobs, submission: Submission, python: str, insecure: bool) 
         parcel = Path(folder, "sweep.zip")
         parcel.write_bytes(submission.parcel.data)
         command = entrypoint(submission, python=python, insecure=insecure)
-        jobs.submit(JobRequest(job_id, command, parcel, ENVIRONMENT, metadata))
-    sent = submission.parcel
+        try:
+            jobs.submit(JobRequest(job_id, command, parcel, ENVIRONMENT, metadata))
+        except TakenIdError as error:
+            raise UsageError(
+                "the sweep was submitted by somebody else at this moment",
+                where=submission.name,
+                got=job_id,
+                next_step="look at it with: liversweep cluster list",
+            ) from error
+    packed = submission.parcel
     note(
-        f"submitted {job_id} (attempt {metadata['attempt']}; {sent.files} files, {len(sent.data) / 1e6:.1f} MB); scans in "
+        f"submitted {job_id} (attempt {metadata['attempt']}; {packed.files} files, {len(packed.data) / 1e6:.1f} MB); scans in "
         f"{submission.data}, runs in {submission.runs}"
     )
     return jobs.get(job_id)
@@ -278,7 +286,7 @@ def _follow(jobs: Jobs, job_id: str, say: Callable[[str], None]) -> Verdict:
     from sweeps.verdict import verdict
 
     try:
-        for line in _whole_lines(jobs.follow(job_id)):
+        for line in whole_lines(jobs.follow(job_id)):
             say(line)
     except KeyboardInterrupt:
         _left_alone(job_id)
@@ -293,119 +301,3 @@ def _left_alone(name: str) -> NoReturn:
 def _leave(job_id: str, found: Verdict) -> NoReturn:
     note(f"{job_id} {found.words}")
     raise typer.Exit(found.code)
-
-
-def _whole_lines(pieces: Iterator[str]) -> Iterator[str]:
-    rest = ""
-    for piece in pieces:
-        *lines, rest = (rest + piece).split("\n")
-        yield from lines
-    if rest:
-        yield rest
-
-
-def _say(line: str) -> None:
-    """A line of somebody else's output: it cannot steer the terminal."""
-    from results.text import printable
-
-    write_text(printable(line))
-    sys.stdout.flush()
-
-
-def _tail(log: str) -> list[str]:
-    from results.text import printable
-
-    return [printable(line) for line in log.splitlines() if line.strip()][-LAST_LINES:]
-
-
-def _progress(record: JobRecord) -> tuple[Any, str] | None:
-    """A look at the sweep's folder, where it can be read from here and is the one that the job began with; else None."""
-    from results.errors import ResultsError
-    from sweeps.errors import SweepError
-    from sweeps.folder import SweepFolder
-    from sweeps.watch import Watcher, state_of
-
-    name, runs = record.metadata.get("sweep", ""), record.metadata.get("runs", "")
-    try:
-        watcher = Watcher(SweepFolder.existing(name, Path(runs)))
-        driven = watcher.look(lambda change: None)
-        same = watcher.sweep().sweep.hashes.get("spec") == record.metadata.get("spec")
-        return (watcher, state_of(watcher, driven=driven)) if same else None
-    except (SweepError, ResultsError, OSError):
-        return None
-
-
-def _plain(record: JobRecord, log: str | None = None) -> dict[str, Any]:
-    from sweeps.verdict import verdict
-
-    found = verdict(record, log) if log is not None and record.over else None
-    return {
-        "id": record.id,
-        "sweep": record.metadata.get("sweep"),
-        "state": record.state,
-        "attempt": int(record.metadata.get("attempt") or 1),
-        "runs": record.metadata.get("runs"),
-        "submitted": record.submitted.isoformat() if record.submitted else None,
-        "ended": record.ended.isoformat() if record.ended else None,
-        "exit_code": found.code if found else record.exit_code,
-        "verdict": found.words if found else None,
-        "version": record.metadata.get("liversweep"),
-        "code": record.metadata.get("code"),
-        "spec": record.metadata.get("spec"),
-    }
-
-
-def _sent(submission: Submission) -> dict[str, Any]:
-    parcel = submission.parcel
-    return {"bytes": len(parcel.data), "files": parcel.files, "sha256": parcel.sha256, "data": submission.data}
-
-
-def _lines(record: JobRecord, log: str) -> list[str]:
-    from results.text import printable
-    from sweeps.verdict import verdict
-
-    how = verdict(record, log).words if record.over else f"is {record.state}"
-    times = [f"submitted {_clock(record.submitted)}", *([f"ended {_clock(record.ended)}"] if record.ended else [])]
-    attempt = record.metadata.get("attempt", "1")
-    text = [
-        f"{record.metadata.get('sweep', record.id)} {how}",
-        f"job {record.id}, attempt {attempt}, {', '.join(times)}",
-        f"runs in {record.metadata.get('runs', 'unknown')}",
-    ]
-    return [printable(line) for line in text]
-
-
-def _clock(time: Any) -> str:
-    return f"{time:%Y-%m-%d %H:%M} UTC" if time else "–"
-
-
-def _table(found: tuple[JobRecord, ...]) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    from results.text import printable
-
-    table = Table()
-    for name in ("sweep", "job", "state", "attempt", "submitted", "ended", "runs"):
-        table.add_column(name, justify="right" if name == "attempt" else "left")
-    for job in found:
-        words = (
-            job.metadata["sweep"],
-            job.id,
-            _state(job),
-            job.metadata.get("attempt", "1"),
-            _clock(job.submitted),
-            _clock(job.ended),
-            job.metadata.get("runs", "–"),
-        )
-        table.add_row(*(Text(printable(word)) for word in words))
-    return table
-
-
-_STATES = {2: "refused", 3: "finished, failed trials", 130: "interrupted"}
-
-
-def _state(job: JobRecord) -> str:
-    """Ray calls `failed` whatever ends with another exit code than 0."""
-    words = "finished" if job.state == "succeeded" else job.state
-    return _STATES.get(job.exit_code or 0, words)

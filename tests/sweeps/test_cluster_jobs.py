@@ -72,6 +72,7 @@ def cluster_said(*words: str, cwd: Path) -> Result:
         return said("cluster", *words, cwd=cwd)
 
 
+@pytest.mark.timeout(600)
 def test_a_sweep_outlives_its_submitter_is_stopped_cleanly_and_gone_on_with(
     cluster: LoopbackRay, place: Path, laptop: dict[str, str]
 ) -> None:
@@ -148,6 +149,9 @@ def test_scans_that_the_cluster_does_not_see_end_the_submission_with_the_reason(
     job = json.loads(result.out)["job"]
     assert job["id"] == "liversweep-blind-1" and job["exit_code"] == 2
     assert not (place / "runs/blind").exists()
+    # Nothing of its runs can be read from here: the log speaks.
+    shown = said("cluster", "status", "blind", cwd=place)
+    assert shown.out.startswith("blind was refused") and "last lines of its log:" in shown.out and "D1" in shown.out
 
 
 def test_a_python_that_is_not_there_is_told(cluster: LoopbackRay, place: Path, laptop: dict[str, str]) -> None:
