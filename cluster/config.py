@@ -1,4 +1,4 @@
-"""Where Ray runs and with how much, as a frozen value."""
+"""Where Ray runs and with how much, as frozen values."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ class LocalConfig:
     gpus: int | None = None
     object_store_bytes: int | None = None
     temp_root: str = "/tmp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedConfig:
+    """A Ray cluster that runs already, of which this machine is a part. It is left running.
+
+    Attributes:
+        address: `host:port` of its head; None takes RAY_ADDRESS, or else the Ray on this machine.
+        insecure: whether a cluster that lets in whoever calls, without a token, is accepted.
+    """
+
+    address: str | None = None
+    insecure: bool = False
+
+
+Config = LocalConfig | AttachedConfig
 
 
 @dataclass(frozen=True, slots=True)

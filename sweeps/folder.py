@@ -59,6 +59,15 @@ class SweepFolder(ResultFolder):
         return folder
 
     @classmethod
+    def exists(cls, name: str, root: Path) -> bool:
+        """Whether a sweep of this name was begun.
+
+        Raises:
+            UsageError: the name could leave `root`.
+        """
+        return cls(root / check_name(name)).ledger.is_file()
+
+    @classmethod
     def existing(cls, name_or_path: str, root: Path) -> SweepFolder:
         """The folder of a sweep that was run, by its name below `root` or by its path.
 

@@ -6,6 +6,7 @@ import typer
 
 from sweeps.cli import (
     architectures,
+    cluster,
     compare,
     dashboard,
     data,
@@ -64,4 +65,5 @@ app.command("dashboard")(dashboard.dashboard)
 app.command("evaluate")(evaluate.evaluate)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(spec.app, name="spec")

@@ -12,8 +12,7 @@ SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp", "nsga2", "qmc")
 SCHEDULERS = ("asha", "median", "hyperband", "none")
 BUDGETS = ("equal", "equal_updates", "joint")
 REPLICATE = ("best", "all")
-CLUSTERS = ("local",)
-LATER_CLUSTERS = ("address", "slurm", "kubernetes")
+CLUSTERS = ("local", "address", "slurm", "kubernetes")
 
 METRICS: Mapping[str, Literal["maximize", "minimize"]] = MappingProxyType(
     {

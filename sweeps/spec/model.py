@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PlainValidator,
     SerializerFunctionWrapHandler,
@@ -22,8 +20,6 @@ from liverseg.config import FITS, LABELS, PARAMETERS, SLICES
 from results.records import Objective
 from sweeps.spec.catalogue import (
     BUDGETS,
-    CLUSTERS,
-    LATER_CLUSTERS,
     METRICS,
     REPLICATE,
     SAMPLERS,
@@ -32,6 +28,7 @@ from sweeps.spec.catalogue import (
     layout_names,
 )
 from sweeps.spec.choices import read_fixed
+from sweeps.spec.cluster import ClusterSection
 from sweeps.spec.dimension import Dimension
 from sweeps.spec.faults import Fault, raise_faults
 from sweeps.spec.fields import (
@@ -47,16 +44,9 @@ from sweeps.spec.fields import (
     plain_dimensions,
 )
 from sweeps.spec.limits import Bytes, CountOrAll, Room, Seconds, SecondsOrOff
+from sweeps.spec.section import Section
 
 DEFAULT_TRIALS = 20
-
-
-class Section(BaseModel):
-    """A part of the spec: strict types, no unknown keys, frozen."""
-
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
 
 class SplitSection(Section):
@@ -212,22 +202,6 @@ class KeepSection(Section):
     """Epochs from one saved state to the next; an interrupted trial continues from the newest."""
     min_free_bytes: Room = Field(10**9, alias="min_free")
     """Free disk below which no trial is started; 0 for no limit."""
-
-
-class ClusterSection(Section):
-    """Where the trials run."""
-
-    kind: Annotated[
-        str,
-        OneOf(
-            "cluster", CLUSTERS, lambda word: "only local exists in this version" if word in LATER_CLUSTERS else None
-        ),
-    ] = "local"
-    """`local` is this machine."""
-    cpus: int | None = Field(None, ge=1, le=4096)
-    """Use at most so many cores; all if left out."""
-    object_store_bytes: Bytes = Field(None, alias="object_store")
-    """Memory for the prepared scans; found out from the data if left out."""
 
 
 class StageSection(Section):
