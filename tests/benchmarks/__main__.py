@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("startup", "prepare", "handover", "table", "statistics", "training", "threads", "evaluate", "sweep")
+NAMES = ("startup", "prepare", "handover", "table", "statistics", "training", "threads", "evaluate", "sweep", "scale")
 
 
 def main() -> int:

@@ -219,8 +219,7 @@ def run_on_ray(loaded: LoadedSpec, folder: SweepFolder, pause_s: float, meter: M
     """The sweep as `liversweep run` makes it, with the fake trainer."""
     fake_command.install()
     sweeps.engine.trial_setting = gated_setting
-    # Ray would start as many workers again, for tasks of which there are none.
-    os.environ.update({"FAKE_PAUSE_S": str(pause_s), GATE: str(meter.gate), "RAY_prestart_worker_first_driver": "0"})
+    os.environ.update({"FAKE_PAUSE_S": str(pause_s), GATE: str(meter.gate)})
     sweeps.run.run_sweep(loaded, folder, MeteredReporter(meter, folder.tune))
 
 
@@ -288,6 +287,8 @@ def rebuild(spec: Spec, folder: SweepFolder) -> float:
 
 def summary(meter: Meter, folder: SweepFolder) -> dict[str, Any]:
     """First against last thousand, memory, and what is left on disk."""
+    if not meter.rows:
+        raise SystemExit("the sweep was interrupted before the first reading")
     first, last = meter.rows[0], meter.rows[-1]
     events = sum(1 for _ in folder.ledger.open("rb"))
     counted = last["trials"] + meter.warm
