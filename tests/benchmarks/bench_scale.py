@@ -1,6 +1,6 @@
 """What a trial costs the driver as the sweep grows: CPU time of the first and the last thousand trials, and memory.
 
-    python -m tests.benchmarks.bench_scale [--trials 10000] [--slots 64] [--sampler tpe] [--scheduler asha]
+    python -m tests.benchmarks.bench_scale [--trials 10000] [--slots 8] [--sampler tpe] [--scheduler asha]
                                            [--alone] [--resume] [--json FILE]
 
 The whole way of a trial is real: `run_sweep`, driver, ledger, Ray Tune, `slots` worker processes that are used again, the
@@ -331,11 +331,11 @@ def main() -> None:
     """Measure and print; with `--json FILE` also write."""
     parser = argparse.ArgumentParser(description="cost of a trial as the sweep grows")
     parser.add_argument("--trials", type=int, default=10_000)
-    parser.add_argument("--slots", type=int, default=64)
+    parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--sampler", default="tpe")
     parser.add_argument("--scheduler", default="asha")
-    parser.add_argument("--pause", type=float, default=1.5, help="seconds that an epoch lasts, asleep (with Ray)")
+    parser.add_argument("--pause", type=float, default=0.05, help="seconds that an epoch lasts, asleep (with Ray)")
     parser.add_argument("--alone", action="store_true", help="no Ray")
     parser.add_argument("--resume", action="store_true", help="also what a resume of the whole sweep takes to rebuild")
     parser.add_argument("--json", type=Path)
