@@ -7,6 +7,8 @@ failure, and not when the trials before have left it with too little memory.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ray import get_runtime_context, tune
@@ -70,6 +72,15 @@ class Trial(tune.Trainable):
     def _open(self, config: dict[str, Any]) -> None:
         self._close()
         self._payload: dict[str, Any] = dict(config["trial"])
+        self._leave(getattr(self, "_place", None))
+        self._place = getattr(self, "_logdir", None)
+
+    @staticmethod
+    def _leave(place: str | None) -> None:
+        """Tune gives every trial a working directory of its own, in which nothing is ever put."""
+        if place is not None:
+            with suppress(OSError):
+                Path(place).rmdir()
 
     def _close(self) -> None:
         session, self._session = self._session, None

@@ -13,9 +13,8 @@ class TrialLog:
 
     def __init__(self, uid: str, path: Path) -> None:
         self.path = path
-        self._logger = logging.getLogger(f"liversweep.trial.{uid}")
-        self._logger.setLevel(logging.INFO)
-        self._logger.propagate = False
+        # Not `getLogger`, which would keep one for every trial that this process has ever trained.
+        self._logger = logging.Logger(f"liversweep.trial.{uid}", logging.INFO)
         handler = _Handler(path, delay=True, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._logger.addHandler(handler)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from ray import tune
 from ray.tune import Callback, CheckpointConfig, RunConfig, TuneConfig
+from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -22,6 +24,7 @@ from cluster.config import Slots
 from results.errors import ResultsError
 from sweeps.errors import SweepError
 from sweeps.executor.death import UNREACHED, Losses, cause_of_death, seconds_in_attempt, signed_worker
+from sweeps.executor.ended import Ended
 from sweeps.executor.setting import TrialSetting
 from sweeps.executor.trial import Trial
 from sweeps.executor.watch import Watch, kill_worker
@@ -99,10 +102,21 @@ class DriverSearcher(_Adapter, Searcher):
 class DriverScheduler(_Adapter, FIFOScheduler):
     """Asks the driver after every epoch whether the trial goes on, and tells it how trials end."""
 
-    def __init__(self, driver: Driver, searcher: DriverSearcher, failing: _Failing) -> None:
+    def __init__(self, driver: Driver, searcher: DriverSearcher, failing: _Failing, ended: Ended) -> None:
         super().__init__()
-        self._driver, self._searcher, self._failing = driver, searcher, failing
+        self._driver, self._searcher, self._failing, self._ended = driver, searcher, failing, ended
         self._losses = Losses()
+        self._pending: deque[Any] = deque()
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Remember who waits for a worker: Tune's own way is to go through all trials at every turn."""
+        self._pending.append(trial)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """The trial that has waited longest; None when none waits. No trial of ours is ever paused or begun again."""
+        while self._pending and self._pending[0].status != self._pending[0].PENDING:
+            self._pending.popleft()
+        return self._pending[0] if self._pending else None
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
         """Continue or stop."""
@@ -112,6 +126,7 @@ class DriverScheduler(_Adapter, FIFOScheduler):
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> None:
         """The trial said it was done, or was stopped by our decision."""
+        self._ended.add(tune_controller, trial)
         uid, plain = self._searcher.uids[trial.trial_id], unflatten_checkpoint(result)
         with self._failing.guarded():
             if plain.get("stopped") or plain.get("disk_full"):
@@ -123,6 +138,7 @@ class DriverScheduler(_Adapter, FIFOScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """The worker died or raised."""
+        self._ended.add(tune_controller, trial)
         uid = self._searcher.uids[trial.trial_id]
         with self._failing.guarded():
             folder, attempt = self._driver.folder.trial(uid), self._driver.launch(uid).attempt
@@ -138,6 +154,7 @@ class DriverScheduler(_Adapter, FIFOScheduler):
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         """The trial was dropped before it started."""
+        self._ended.add(tune_controller, trial)
         with self._failing.guarded():
             self._driver.ended(self._searcher.uids[trial.trial_id], error="dropped before it started")
 
@@ -145,8 +162,16 @@ class DriverScheduler(_Adapter, FIFOScheduler):
 class LoopCallback(_Adapter, Callback):
     """Tells the driver when a worker begins a trial, and looks around at every turn of Tune's loop."""
 
-    def __init__(self, driver: Driver, searcher: DriverSearcher, failing: _Failing, look: Callable[[], None]) -> None:
-        self._driver, self._searcher, self._failing, self._look = driver, searcher, failing, look
+    def __init__(
+        self,
+        driver: Driver,
+        searcher: DriverSearcher,
+        failing: _Failing,
+        ended: Ended,
+        look: Callable[[], None],
+    ) -> None:
+        self._driver, self._searcher, self._failing = driver, searcher, failing
+        self._ended, self._look = ended, look
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker has begun."""
@@ -155,8 +180,25 @@ class LoopCallback(_Adapter, Callback):
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """A turn of the loop, several a second."""
+        for trial_id in self._ended.forget():
+            self._searcher.uids.pop(trial_id, None)
         with self._failing.guarded():
             self._look()
+
+
+class _Silence(_Adapter, TrialProgressCallback):
+    """In the place of Tune's own reporter of progress, which keeps every trial with its results for as long as it runs."""
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Nothing."""
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Nothing."""
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Nothing."""
 
 
 def run_trials(
@@ -233,7 +275,7 @@ def _keep_stdout_clean() -> None:
 def _tuner(
     driver: Driver, setting: TrialSetting, slots: Slots, failing: _Failing, look: Callable[[], None]
 ) -> tune.Tuner:
-    searcher = DriverSearcher(driver, failing)
+    searcher, ended = DriverSearcher(driver, failing), Ended()
     resources = {"CPU": slots.cpus, **({"GPU": slots.gpus} if slots.gpus else {})}
     trainable = tune.with_resources(tune.with_parameters(Trial, setting=setting), resources)
     # A trial that went back to the queue appears a second time.
@@ -243,7 +285,7 @@ def _tuner(
         trainable,
         tune_config=TuneConfig(
             search_alg=searcher,
-            scheduler=DriverScheduler(driver, searcher, failing),
+            scheduler=DriverScheduler(driver, searcher, failing, ended),
             num_samples=-1,
             reuse_actors=True,
             trial_name_creator=lambda trial: title(trial.config["trial"]),
@@ -252,7 +294,7 @@ def _tuner(
         run_config=RunConfig(
             name="run-001",
             storage_path=str(driver.folder.tune.resolve()),
-            callbacks=[LoopCallback(driver, searcher, failing, look)],
+            callbacks=[LoopCallback(driver, searcher, failing, ended, look), _Silence()],
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),

@@ -99,6 +99,8 @@ class Watch:
         if now - self._looked < PAUSE_S or (self._deadline is None and self._stall is None):
             return ()
         self._looked = now
+        for uid in self._seen.keys() - running.keys():
+            del self._seen[uid]
         return tuple(uid for uid, attempt in running.items() if self._check(uid, attempt, now))
 
     def _check(self, uid: str, attempt: int, now: float) -> bool:

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 from liverseg.config import PARAMETERS
 from sweeps.errors import SweepError
 from sweeps.search.plan import Known, Proposal, SearchPlan, trial_uid, usable
-from sweeps.search.sampler import build_pruner, build_sampler, derived_seed, remembers
+from sweeps.search.recall import MOST
+from sweeps.search.sampler import build_pruner, build_sampler, derived_seed, models, remembers
 
 if TYPE_CHECKING:
     import optuna
 
+    from sweeps.search.seen_study import SeenStudy
     from sweeps.spec.space import Dimension, Space
 
 JOINT = "joint"
@@ -51,6 +53,7 @@ class Proposer:
         keys = (JOINT,) if joint else tuple(space.architectures)
         self._trials = plan.trials // len(keys)
         self._studies = {key: self._study(key) for key in keys}
+        self._seen = self._views() if models(plan.sampler) else {}
 
     def ask(self, number: int, epochs: int = 0) -> Proposal:
         """The next parameter set.
@@ -90,7 +93,9 @@ class Proposer:
         if architecture in self._queues:
             dimensions = {item.name: item for item in self.space.dimensions(architecture)}
             values = {name: _value(parameters, item) for name, item in dimensions.items()} if fits else dict(parameters)
-            self._queues[architecture] = [point for point in self._queues[architecture] if point != values]
+            # Told again in the order in which they were proposed, the first one is it.
+            if values in self._queues[architecture]:
+                self._queues[architecture].remove(values)
         if not again and architecture in self._proposed:
             self._proposed[architecture] += 1
         self._open[uid] = _Open(key, architecture, self._adopted(key, architecture, parameters) if fits else None)
@@ -132,11 +137,13 @@ class Proposer:
             return
         study = self._studies[told.key]
         if state == "finished" and usable(values):
-            study.tell(told.trial, list(values))
+            frozen = study.tell(told.trial, list(values))
         elif state == "pruned" and len(self.plan.directions) == 1:
-            study.tell(told.trial, state=TrialState.PRUNED)
+            frozen = study.tell(told.trial, state=TrialState.PRUNED)
         else:
-            study.tell(told.trial, state=TrialState.FAIL)
+            frozen = study.tell(told.trial, state=TrialState.FAIL)
+        if told.key in self._seen:
+            self._seen[told.key].told(frozen)
 
     def study(self, key: str) -> optuna.Study:
         """The study of an architecture, or of `joint`."""
@@ -172,8 +179,12 @@ class Proposer:
         if replay and not remembers(name):
             name = "random"  # its draws are not used, and it learns nothing that the study does not hold
         shared = derived_seed(self.plan.seed, self.plan.stage, key)
-        study.sampler = build_sampler(name, seed=shared, own_seed=own, trials=self._trials)
-        return study.ask()
+        seen = self._seen.get(key)
+        study.sampler = build_sampler(name, seed=shared, own_seed=own, trials=self._trials, seen=seen)
+        trial = study.ask()
+        if seen is not None:
+            seen.asked(trial)
+        return trial
 
     def _adopted(self, key: str, architecture: str, parameters: Mapping[str, Any]) -> optuna.Trial:
         """An Optuna trial with these parameters, made as `ask` makes one, so that stateful samplers go the same way."""
@@ -216,6 +227,11 @@ class Proposer:
             return dimension.name
         shared = all(dimension in self.space.for_architecture(name) for name in self.space.architectures)
         return dimension.name if shared else f"{architecture}.{dimension.name}"
+
+    def _views(self) -> dict[str, SeenStudy]:
+        from sweeps.search.seen_study import SeenStudy
+
+        return {key: SeenStudy(study, MOST) for key, study in self._studies.items()}
 
     def _study(self, key: str) -> optuna.Study:
         import optuna

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
+    from sweeps.search.seen_study import SeenStudy
+
 
 def derived_seed(seed: int, *words: str) -> int:
     """A seed below 2**31 for one purpose, from the sweep's seed and words that name the purpose."""
@@ -28,7 +30,12 @@ def remembers(name: str) -> bool:
     return name in ("cmaes", "nsga2", "qmc")
 
 
-def build_sampler(name: str, *, seed: int, own_seed: int, trials: int) -> BaseSampler:
+def models(name: str) -> bool:
+    """Whether a sampler makes a model of all trials that it is shown at every proposal, so that it is shown only some."""
+    return name in ("tpe", "gp")
+
+
+def build_sampler(name: str, *, seed: int, own_seed: int, trials: int, seen: SeenStudy | None = None) -> BaseSampler:
     """The Optuna sampler of that name, for one proposal.
 
     Args:
@@ -38,10 +45,20 @@ def build_sampler(name: str, *, seed: int, own_seed: int, trials: int) -> BaseSa
         own_seed: fixes what this proposal draws.
         trials: how many trials the sampler will see; model-based samplers spend at most a third of them, and at most
             10, on random points.
+        seen: what samplers that make a model are shown in the place of the study; None shows them the study.
 
     Raises:
         UsageError: `gp` without PyTorch.
     """
+    sampler = _plain_sampler(name, seed, own_seed, trials)
+    if seen is None or not models(name):
+        return sampler
+    from sweeps.search.seen_study import RecallingSampler
+
+    return RecallingSampler(sampler, seen)
+
+
+def _plain_sampler(name: str, seed: int, own_seed: int, trials: int) -> BaseSampler:
     from optuna import samplers
     from optuna.exceptions import ExperimentalWarning
 
@@ -78,13 +95,15 @@ def build_pruner(scheduler: Mapping[str, Any], *, epochs: int) -> BasePruner:
     """
     from optuna import pruners
 
+    from sweeps.search.rungs import RungHyperband, RungPruner
+
     kind = scheduler["kind"]
     grace = int(scheduler.get("grace_epochs") or 1)
     factor = int(scheduler.get("reduction_factor") or 3)
     if kind == "asha":
-        return pruners.SuccessiveHalvingPruner(min_resource=grace, reduction_factor=factor)
+        return RungPruner(grace, factor)
     if kind == "hyperband":
-        return pruners.HyperbandPruner(min_resource=grace, max_resource=max(epochs, grace), reduction_factor=factor)
+        return RungHyperband(min_resource=grace, max_resource=max(epochs, grace), reduction_factor=factor)
     if kind == "median":
         return pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=grace)
     return pruners.NopPruner()

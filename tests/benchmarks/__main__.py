@@ -11,7 +11,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("startup", "prepare", "handover", "packs", "table", "statistics", "training", "threads", "evaluate", "sweep")
+NAMES = (
+    "startup",
+    "prepare",
+    "handover",
+    "packs",
+    "table",
+    "statistics",
+    "training",
+    "threads",
+    "evaluate",
+    "sweep",
+    "scale",
+)
 
 
 def main() -> int:
