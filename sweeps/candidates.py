@@ -51,6 +51,7 @@ def _job(folder: SweepFolder, trial: TrialRecord) -> ScoringJob | str:
     if trial.weights is None:
         return "its weights were not kept"
     path = folder.inside(folder.path / trial.weights.path)
+    folder.fetch(f"{trial.weights.path}/")
     if not path.is_dir():
         return "its weights are no longer there"
     try:

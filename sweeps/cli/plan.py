@@ -35,15 +35,17 @@ def plan(
     cache = missing_cache_bytes(cohort, prepare_config(loaded.spec), cache_store(loaded.spec))
     with progress("measuring one step of each architecture", len(names)) as advance:
         found = estimate(loaded.spec, cohort, store_bytes(loaded.spec, cohort), cache, advance)
-    free = free_bytes(runs)
-    problem = shortage(found.disk, runs, cache_root(loaded.spec), loaded.spec.keep.min_free_bytes)
+    # Of a store only the mirror takes room of this machine.
+    place = runs if isinstance(runs, Path) else runs.mirror()
+    free = free_bytes(place)
+    problem = shortage(found.disk, place, cache_root(loaded.spec), loaded.spec.keep.min_free_bytes)
     if problem:
         note(f"warning: {problem}")
     if as_json:
         document = found.as_dict()
         write_json(document | {"disk": document["disk"] | {"free_bytes": free, "fits": problem is None}})
         return
-    print_tables([_table(found), *_lines(found, cohort, f"{size_text(free)} free under {runs}/")])
+    print_tables([_table(found), *_lines(found, cohort, f"{size_text(free)} free under {place}/")])
 
 
 def _table(found: Any) -> Any:

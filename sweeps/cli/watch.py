@@ -93,7 +93,7 @@ def _tell(watcher: Watcher, driven: bool, interval: float, plain: bool) -> None:
                     view.show(change.name, change.uid, change.fields)
 
             _follow(watcher, show, interval)
-    print_document(read_document(watcher.folder.path), as_json=False)
+    print_document(read_document(watcher.folder), as_json=False)
     note(_words(watcher, state_of(watcher, driven=False)))
 
 

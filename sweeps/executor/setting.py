@@ -31,6 +31,7 @@ class TrialSetting:
         save_every: epochs between two resumable states, at least 1.
         stall_s: seconds without a completed batch after which a trial is ended; None never ends one for that.
         memory_bytes: memory of its own that a trial's process may use; None sets no limit.
+        store: URI of the sweep, when it lies in a store and not in `sweep_folder`; see `sweeps.executor.desk`.
     """
 
     sweep_folder: str
@@ -47,6 +48,7 @@ class TrialSetting:
     save_every: int = 1
     stall_s: float | None = 600.0
     memory_bytes: int | None = None
+    store: str = ""
 
     def trial_folder(self, uid: str) -> Path:
         """Where the records of a trial lie."""
