@@ -2,7 +2,8 @@
 
     ResultsError
     ├── LedgerError    a ledger cannot be read, written or made sense of (carries the line)
-    └── LockedError    another driver is at work on the sweep
+    ├── LockedError    another driver is at work on the sweep
+    └── StoreError     a store (s3://, gs://, file://) cannot be reached, refuses, or holds what it must not
 
 Every message says what is wrong, where, what was got, what is allowed and what to do next, as far as each is known.
 """
@@ -80,6 +81,10 @@ class LedgerError(ResultsError):
 
 class LockedError(ResultsError):
     """Another process holds the lock of the sweep."""
+
+
+class StoreError(ResultsError):
+    """A store cannot be reached, refuses what was asked, or holds what it must not. Never carries a credential."""
 
 
 def _rebuild(kind: type[ResultsError], state: Mapping[str, Any]) -> ResultsError:
