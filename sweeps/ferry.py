@@ -93,7 +93,7 @@ class Ferry:
         """For whoever watches: the ledger, and what running trials tell."""
 
     def send(self, path: Path, *names: str) -> None:
-        """Make files in the store what they are here, in this order; those that are not here are left alone."""
+        """Make files in the store what they are here; those that are not here are left alone."""
 
     def forget(self, path: Path, *names: str) -> None:
         """Remove files, or folders with all that is in them, from the store; those here are the caller's."""

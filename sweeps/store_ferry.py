@@ -17,16 +17,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from results.store.mirror import pull, push
-from results.store.segments import StoredLedger, fetch_ledger
 
 from results.errors import ResultsError
 from results.lock import Holder, SweepLock
 from results.storage import write_atomic
-from results.store.layout import Segment
 from results.store.lease import Lease, holder, is_leased
 from results.store.location import open_store
 from results.store.objects import Store
-from results.store.reading import look
+from results.store.segments import StoredLedger, fetch_ledger, holds_ledger, publish_ledger
 from results.sweep_folder import LEDGER
 from sweeps import trial_files
 from sweeps.errors import UsageError
@@ -55,6 +53,7 @@ class StoreFerry(Ferry):
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._opened: Store | None = None
+        self._lease: Lease | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return StoreFerry, (self.uri,)
@@ -70,8 +69,11 @@ class StoreFerry(Ferry):
     def lock(self, path: Path) -> Iterator[None]:
         """The lock of this machine, which answers at once, then the lease in the store, for all machines."""
         path.mkdir(parents=True, exist_ok=True)
-        with SweepLock(path / LOCK), Lease(self.store):
-            yield
+        with SweepLock(path / LOCK), Lease(self.store) as self._lease:
+            try:
+                yield
+            finally:
+                self._lease = None
 
     def driven(self, path: Path) -> bool:
         """See `Ferry.driven`."""
@@ -83,7 +85,7 @@ class StoreFerry(Ferry):
 
     def open_ledger(self, path: Path) -> AbstractContextManager[OpenLedger]:
         """See `Ferry.open_ledger`."""
-        return StoredLedger.open(self.store, path / LEDGER)
+        return StoredLedger.open(self.store, path / LEDGER, lease=self._lease)
 
     def launch(self, aside: Path, path: Path) -> None:
         """See `Ferry.launch`. The ledger's first object goes last: until it is there, nobody sees a sweep."""
@@ -92,14 +94,12 @@ class StoreFerry(Ferry):
                 what, step = "a sweep of this name was made in the meantime", "choose another --name"
                 raise UsageError(what, where=self.uri, next_step=step)
             push(aside, self.store, [name for name in DOCUMENTS if (aside / name).exists()])
-            data = (aside / LEDGER).read_bytes()
-            # One object for all that is known before the first trial: there is no half of a beginning.
-            self.store.put(Segment(1, 1, data.count(b"\n")).key, data)
+            publish_ledger(self.store, aside / LEDGER)
         put_in_place(aside, path)
 
     def exists(self) -> bool:
         """Whether the store holds this sweep."""
-        return look(self.store).exists
+        return holds_ledger(self.store)
 
     def to_drive(self, path: Path) -> Path:
         """The driver's mirror."""
@@ -116,29 +116,20 @@ class StoreFerry(Ferry):
     def fetch(self, path: Path, *names: str) -> None:
         """See `Ferry.fetch`."""
         files, folders = below(names)
-        for parent in dict.fromkeys(_parent(name) for name in files):
-            wanted = [name for name in files if _parent(name) == parent]
-            self._take(path, wanted, self._keys(parent, recursive=False).intersection(wanted))
+        found = pull(self.store, path, files) if files else ()
+        gone = set(files).difference(item.name for item in found)
         for folder in folders:
-            here = [found.relative_to(path).as_posix() for found in (path / folder).rglob("*") if found.is_file()]
-            self._take(path, here, self._keys(folder.rstrip("/"), recursive=True))
-
-    def _keys(self, folder: str, *, recursive: bool) -> set[str]:
-        return {item.key for item in self.store.list(folder, recursive=recursive)}
-
-    def _take(self, path: Path, here: Sequence[str], there: set[str]) -> None:
-        """Fetch what is there, and remove what was here and is there no more."""
-        for name in set(here) - there:
+            here = {item.relative_to(path).as_posix() for item in (path / folder).rglob("*") if _is_plain(item)}
+            gone |= here.difference(item.name for item in pull(self.store, path, prefix=folder.rstrip("/")))
+        for name in gone:
             (path / name).unlink(missing_ok=True)
-        if there:
-            pull(self.store, path, sorted(there))
 
     def send(self, path: Path, *names: str) -> None:
         """See `Ferry.send`."""
         files, folders = below(names)
-        inside = [found for folder in folders for found in sorted((path / folder).rglob("*")) if found.is_file()]
-        found = [*(path / name for name in files), *(item for item in inside if not item.name.startswith("."))]
-        push(path, self.store, [item.relative_to(path).as_posix() for item in found if item.is_file()])
+        inside = [item for folder in folders for item in (path / folder).rglob("*") if _is_plain(item)]
+        there = [path / name for name in files if (path / name).is_file()]
+        push(path, self.store, [item.relative_to(path).as_posix() for item in (*there, *inside)])
 
     def forget(self, path: Path, *names: str) -> None:
         """See `Ferry.forget`."""
@@ -153,7 +144,7 @@ class StoreFerry(Ferry):
             return []
         several = len(names) > _FEW
         parents = ["trials"] if several else list(dict.fromkeys(_parent(name) for group in names for name in group))
-        keys = {key for parent in parents for key in self._keys(parent, recursive=True)}
+        keys = {item.key for parent in parents for item in self.store.list(parent)}
         known = keys | {parent.as_posix() for key in keys for parent in PurePosixPath(key).parents}
         return [any(name in known for name in group) for group in names]
 
@@ -246,6 +237,11 @@ class Lookout:
         if not self._told_stop and self._store.info(STOP) is not None:
             self._told_stop = True
             (self._path / STOP).touch()
+
+
+def _is_plain(path: Path) -> bool:
+    """A file that is no mirror's own and is not being written."""
+    return path.is_file() and not path.name.startswith(".")
 
 
 def _parent(name: str) -> str:

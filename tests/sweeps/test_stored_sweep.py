@@ -71,17 +71,24 @@ class Place:
 
 
 @pytest.fixture
-def place(
-    s3_server: S3Server,  # noqa: F811
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Place]:
-    yield Place(f"{s3_server.new_bucket()}/runs", tmp_path, install(monkeypatch), monkeypatch)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A store in a folder, which takes less time than a bucket."""
+    yield from whole(Place((tmp_path / "stores").as_uri(), tmp_path, install(monkeypatch), monkeypatch))
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:  # noqa: F811
+    yield from whole(Place(f"{s3_server.new_bucket()}/runs", tmp_path, install(monkeypatch), monkeypatch))
+
+
+def whole(place: Place) -> Iterator[Place]:
+    yield place
     root = scratch_root()
     assert not root.exists() or not [path for path in root.iterdir() if path.is_dir()], "scratch folders were left"
 
 
-def test_a_sweep_in_a_store_is_the_same_sweep(place: Place, tmp_path: Path) -> None:
+def test_a_sweep_in_a_store_is_the_same_sweep(bucket: Place, tmp_path: Path) -> None:
+    place = bucket
     folder, outcome, _ = place.run()
     assert outcome.failures == 0 and not outcome.disk_message
     plain = run_plain(tmp_path / "plain", trials=TRIALS, epochs=EPOCHS)
@@ -101,7 +108,7 @@ def test_the_ledger_of_another_machine_is_byte_for_byte_that_of_the_driver(place
     assert [event.seq for event in read_events(other.ledger)] == list(range(1, len(read_events(folder.ledger)) + 1))
 
 
-@pytest.mark.parametrize("epochs_to_live", [1, 4, 8])
+@pytest.mark.parametrize("epochs_to_live", [1, 8])
 def test_r01_to_r03_a_lost_machine_takes_nothing_with_it(place: Place, epochs_to_live: int, tmp_path: Path) -> None:
     place.machine.epochs_to_live = epochs_to_live
     with pytest.raises(Killed):
@@ -155,7 +162,7 @@ def test_a_crash_while_a_sweep_is_made_leaves_no_sweep(place: Place, monkeypatch
     def crash(*_: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr("sweeps.store_ferry.Segment", crash)
+    monkeypatch.setattr("sweeps.store_ferry.publish_ledger", crash)
     with pytest.raises(Killed):
         place.run()
     assert place.runs.names() == [] and listings(place.runs) == ()
@@ -195,7 +202,7 @@ def test_a_store_that_does_not_answer_ends_the_sweep_as_a_full_disk_does(
     _, outcome, _ = place.run()
     assert theirs is StoreFerry.send
     assert outcome.failures == 0
-    assert "the store cannot be used" in outcome.disk_message and "resume a --runs s3://" in outcome.disk_message
+    assert "the store cannot be used" in outcome.disk_message and "resume a --runs file://" in outcome.disk_message
     monkeypatch.setattr(Store, "put", put)
     place.at("second")
     folder, outcome, _ = place.resume()
