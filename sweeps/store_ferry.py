@@ -134,9 +134,10 @@ class StoreFerry(Ferry):
     def forget(self, path: Path, *names: str) -> None:
         """See `Ferry.forget`."""
         for name in names:
-            self.store.delete(name)
-            if not PurePosixPath(name).suffix:  # no file of a trial is without one
+            if not PurePosixPath(name).suffix:  # no file of a sweep is without one
                 self.store.delete_tree(name)
+            elif not PurePosixPath(name).name.startswith("."):  # such are never sent
+                self.store.delete(name)
 
     def kept(self, path: Path, names: Sequence[Sequence[str]]) -> list[bool]:
         """See `Ferry.kept`."""

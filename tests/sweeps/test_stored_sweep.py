@@ -170,10 +170,11 @@ def test_a_crash_while_a_sweep_is_made_leaves_no_sweep(place: Place, monkeypatch
 
 
 def test_retention_empties_the_store_too(place: Place) -> None:
-    folder, _, _ = place.run(more="keep: {best: 1}", architectures="{unet: {base_filters: 4}}")
+    folder, outcome, _ = place.run(more="keep: {best: 1}", architectures="{unet: {base_filters: 4}}")
     released = {event.payload["uid"] for event in read_events(folder.ledger) if event.name == "released"}
     with_weights = {key.split("/")[1] for key in place.kept() if "/checkpoint/" in key or "/state/" in key}
     trials = {trial.uid for trial in folder.read().trials}
+    assert not outcome.disk_message and len(trials) == TRIALS
     assert len(with_weights) == 1 and with_weights | released == trials and not with_weights & released
 
 
