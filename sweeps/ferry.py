@@ -107,7 +107,7 @@ class Ferry:
         try:
             (path / STOP).touch()
         except OSError as error:
-            raise SweepError("trials cannot be asked to stop", where=str(path / STOP), got=error.strerror) from error
+            raise SweepError("the driver cannot be told to stop", where=str(path / STOP), got=error.strerror) from error
 
     def stop_asked(self, path: Path) -> bool:
         """Whether somebody has asked for a stop."""

@@ -16,13 +16,12 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from results.store.mirror import pull, push
-
 from results.errors import ResultsError
 from results.lock import Holder, SweepLock
 from results.storage import write_atomic
 from results.store.lease import Lease, holder, is_leased
 from results.store.location import open_store
+from results.store.mirror import pull, push
 from results.store.objects import Store
 from results.store.segments import StoredLedger, fetch_ledger, holds_ledger, publish_ledger
 from results.sweep_folder import LEDGER

@@ -19,15 +19,15 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from results.store.mirror import pull, push
-
 from results.errors import ResultsError
 from results.store.location import open_store
+from results.store.mirror import pull, push
 from results.store.objects import Store
 from sweeps import trial_files
 from sweeps.executor.setting import TrialSetting
@@ -45,6 +45,7 @@ PATIENCE_S = 3.0
 
 _OWNER = ".owner"
 _TICK_S = 0.25
+_BEAT_S = 0.5
 # Later ones name what is in earlier ones. Everything else comes before the first.
 _ORDER = (
     re.compile(rf"(?!{trial_files.STATES}/).*state\.json"),  # weights of the best epoch
@@ -174,14 +175,21 @@ class StoreDesk(Desk):
             changed = [name for name in changed if name != trial_files.LOG]
         for rank in sorted({_rank(name) for name in changed}):
             group = [name for name in changed if _rank(name) == rank]
-            push(self.folder, self._trial, group)
+            self._push(group, beat)
             self._delivered |= {name: found[name] for name in group}
-            beat()
         if trial_files.LOG in changed:
             self._told_log = time.monotonic()
         for name in [name for name in self._delivered if name not in found]:
             self._trial.delete(name)
             self._delivered.pop(name)
+
+    def _push(self, names: Sequence[str], beat: Callable[[], None]) -> None:
+        """Send files. However long it takes it is no stall: the store gives up by itself when nothing moves."""
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(push, self.folder, self._trial, names)
+            while not wait([sending], timeout=_BEAT_S).done:
+                beat()
+            sending.result()
 
     def last_word(self) -> None:
         """See `Desk.last_word`. Takes no lock, since whoever holds one may hang."""

@@ -20,6 +20,7 @@ from results.ledger import read_events
 from results.store.location import open_store
 from results.store.objects import Store
 from sweeps import trial_files
+from sweeps.cli.app import app
 from sweeps.engine import Outcome
 from sweeps.errors import UsageError
 from sweeps.executor.desk import scratch_root
@@ -209,6 +210,31 @@ def test_a_store_that_does_not_answer_ends_the_sweep_as_a_full_disk_does(
     folder, outcome, _ = place.resume()
     assert not outcome.disk_message and {trial.state for trial in folder.read().trials} == {"finished"}
     assert max(place.epochs().values()) <= 2
+
+
+def liversweep(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What the command writes on stdout."""
+    app(list(arguments), standalone_mode=False)
+    return capsys.readouterr().out
+
+
+def test_commands_take_the_uri_of_a_store(bucket: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, _, _ = bucket.run()
+    bucket.at("second")
+    runs = ("--runs", bucket.runs.uri)
+    (line,) = json.loads(liversweep(capsys, "list", "--json", *runs))["sweeps"]
+    assert (line["name"], line["state"], line["ended"]) == ("a", "finished", TRIALS)
+    shown = liversweep(capsys, "show", "a", *runs)
+    assert shown == liversweep(capsys, "show", f"{bucket.runs.uri}/a") and "4 of 4 trials have ended" in shown
+    standing = json.loads(liversweep(capsys, "watch", "a", "--once", "--json", *runs))
+    assert (standing["state"], standing["ended"]) == ("finished", TRIALS)
+    uid = folder.read().trials[0].uid
+    trial = json.loads(liversweep(capsys, "show", "a", "--trial", uid, *runs))
+    assert "epoch 1" in Path(trial["log"]).read_text()
+    liversweep(capsys, "report", "a", "--format", "markdown", *runs)
+    assert "report/report.md" in bucket.kept(), "everybody sees the report"
+    with pytest.raises(UsageError, match="not running"):
+        liversweep(capsys, "stop", "a", *runs)
 
 
 def test_the_list_of_a_store(place: Place) -> None:
