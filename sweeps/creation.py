@@ -125,7 +125,7 @@ def create_sweep(
             for facts in inherited:
                 ledger.append("inherited", **facts)
         sync_folder(aside.path)
-        folder.ferry.launch(aside.path, folder.path)
+        _launch(aside, folder)
     except BaseException:
         shutil.rmtree(aside.path, ignore_errors=True)
         raise
@@ -149,6 +149,10 @@ def _write_case_map(folder: SweepFolder, cohort: Cohort) -> None:
     folder.case_map.parent.mkdir(mode=0o700, exist_ok=True)
     write_atomic(folder.case_map, as_json({"schema_version": SCHEMA_VERSION, "cases": cohort.case_map()}))
     folder.case_map.chmod(0o600)
+
+
+def _launch(aside: SweepFolder, folder: SweepFolder) -> None:
+    folder.ferry.launch(aside.path, folder.path)
 
 
 def as_json(document: Any) -> bytes:
