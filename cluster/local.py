@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cluster.config import LocalConfig, Slots
+from cluster.config import LocalConfig
 from cluster.errors import ClusterError
 
 _REAPER_S = 5.0
@@ -101,27 +101,6 @@ def _dismiss(reaper: subprocess.Popen[bytes]) -> None:
     reaper.stdin.close()
     with suppress(subprocess.TimeoutExpired):
         reaper.wait(timeout=_REAPER_S)
-
-
-def slots_for(resources: dict[str, Any], *, cpus: int, gpus: float, memory_bytes: int | None = None) -> Slots:
-    """How many trials of `cpus`, `gpus` and `memory_bytes` fit at once.
-
-    Raises:
-        ClusterError: not even one fits.
-    """
-    total_cpus, total_gpus = int(resources.get("CPU", 0)), float(resources.get("GPU", 0))
-    count = total_cpus // cpus
-    if gpus:
-        count = min(count, int(total_gpus / gpus + 1e-9))
-    if memory_bytes:
-        count = min(count, int(resources.get("memory", 0) // memory_bytes))
-    if count < 1:
-        raise ClusterError(
-            f"not even one trial fits: a trial asks for {cpus} CPUs, {gpus:g} GPUs and {memory_bytes or 0:,} bytes, Ray has "
-            f"{total_cpus} CPUs, {total_gpus:g} GPUs and {int(resources.get('memory', 0)):,} bytes; lower trial.cpus, "
-            "trial.gpus or trial.memory in the spec, or raise cluster.cpus"
-        )
-    return Slots(count, cpus, gpus)
 
 
 def _short(root: str) -> str:

@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cluster.config import LocalConfig, Slots
-from cluster.local import abandon, local_ray, slots_for, usable_cpus
+from cluster.config import AttachedConfig, Config, LocalConfig, Slots
+from cluster.local import abandon, usable_cpus
+from cluster.nodes import machines, slots_for, slots_on
+from cluster.select import connect
 from liverseg.config import PrepareConfig
 from results.errors import ResultsError
 from results.records import Sweep
@@ -99,16 +101,16 @@ def checked_cohort(spec: Spec, reporter: Reporter) -> Cohort:
 
 @contextmanager
 def workplace(spec: Spec, cohort: Cohort, reporter: Reporter, interrupts: Interrupts) -> Iterator[Workplace]:
-    """Start Ray and prepare the scans; end Ray on leaving.
+    """Start Ray, or join it, and prepare the scans; end what was started on leaving.
 
     Raises:
         ClusterError: Ray cannot run a single trial.
         DataError, ConfigError: a case cannot be prepared.
     """
-    with local_ray(local_config(spec, store_bytes(spec, cohort)), environment=worker_environment(spec)) as resources:
+    with connect(ray_config(spec, store_bytes(spec, cohort)), environment=worker_environment(spec)):
         interrupts.install()
         interrupts.check()
-        slots = slots_for(resources, cpus=spec.trial.cpus, gpus=spec.trial.gpus, memory_bytes=spec.trial.memory_bytes)
+        slots = slots_of(spec)
         yield Workplace(spec, _prepare(spec, cohort, reporter), slots)
 
 
@@ -254,12 +256,26 @@ def trial_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
 
 
 def memory_limit(spec: Spec, slots: Slots) -> int:
-    """Private memory that a trial may use: as the spec says, else its share of nine tenths of what the machine has free."""
+    """Private memory that a trial may use: as the spec says, else its share of nine tenths of what its machine has."""
     import psutil
 
     if spec.trial.memory_bytes:
         return spec.trial.memory_bytes
-    return int(0.9 * psutil.virtual_memory().available / slots.count)
+    if spec.cluster.kind == "local":
+        return int(0.9 * psutil.virtual_memory().available / slots.count)
+    # Ray counts the memory that is left for workers; of unequal machines the one with the least a trial decides.
+    shares = [(node.get("memory", 0), slots_on(node, cpus=slots.cpus, gpus=slots.gpus)) for node in machines()]
+    return int(0.9 * min(memory / count for memory, count in shares if count))
+
+
+def slots_of(spec: Spec) -> Slots:
+    """How many of a spec's trials run at once on the Ray that this process is connected to.
+
+    Raises:
+        ClusterError: none.
+    """
+    trial = spec.trial
+    return slots_for(machines(), cpus=trial.cpus, gpus=trial.gpus, memory_bytes=trial.memory_bytes)
 
 
 def _ask_to_stop(driver: Driver, folder: SweepFolder) -> None:
@@ -280,6 +296,14 @@ def _prepare(spec: Spec, cohort: Cohort, reporter: Reporter) -> Prepared:
         prepared = prepare_on_ray(cohort, prepare_config(spec), cache_root(spec), on_case=advance)
     reporter.note(f"prepared {prepared.cases} scans once for all trials ({prepared.from_cache} from the cache)")
     return prepared
+
+
+def ray_config(spec: Spec, packs_bytes: int) -> Config:
+    """The Ray that a spec asks for: one of our own, or one that runs. SLURM's and Kubernetes' jobs bring one with them."""
+    cluster = spec.cluster
+    if cluster.kind == "local":
+        return local_config(spec, packs_bytes)
+    return AttachedConfig(address=cluster.address if cluster.kind == "address" else None, insecure=cluster.insecure)
 
 
 def local_config(spec: Spec, packs_bytes: int) -> LocalConfig:

@@ -68,6 +68,11 @@ class SweepFolder(ResultFolder):
         """What the place of the sweep is called in messages: its folder, or its URI."""
         return self.ferry.where(self.path)
 
+    @property
+    def call(self) -> str:
+        """What commands of a next step call the sweep: its name, and where it is if that is a store."""
+        return f"{self.name} --runs {self.ferry.uri.rpartition('/')[0]}" if self.ferry.uri else self.name
+
     def driving(self) -> AbstractContextManager[Any]:
         """The exclusive right to drive the sweep; raises `LockedError` on entering, which says who has it."""
         return self.ferry.lock(self.path)
@@ -170,6 +175,16 @@ class SweepFolder(ResultFolder):
         return folder
 
     @classmethod
+    def exists(cls, name: str, root: Runs) -> bool:
+        """Whether a sweep of this name was begun.
+
+        Raises:
+            UsageError: the name could leave `root`.
+        """
+        check_name(name)
+        return cls(root / name).ledger.is_file() if isinstance(root, Path) else root.holds(name)
+
+    @classmethod
     def existing(cls, name_or_path: str, root: Runs) -> SweepFolder:
         """The folder of a sweep that was run, by its name below `root`, or by its path or URI.
 
@@ -182,6 +197,8 @@ class SweepFolder(ResultFolder):
             parent, _, name = name_or_path.rstrip("/").rpartition("/")
             return StoredRuns(parent).existing(name)
         path = Path(name_or_path)
+        if not isinstance(root, Path) and NAME.fullmatch(name_or_path):
+            return root.existing(name_or_path)
         if (path / LEDGER).is_file():
             # `.` and `..` have no name to call the sweep by.
             return cls(path if path.name not in ("", "..") else path.resolve())

@@ -38,7 +38,7 @@ def stop_sweep(
     """
     if not folder.is_driven():
         raise UsageError(
-            "the sweep is not running", where=folder.name, next_step=f"go on with: liversweep resume {folder.name}"
+            "the sweep is not running", where=folder.name, next_step=f"go on with: liversweep resume {folder.call}"
         )
     began = clock()
     who = folder.driver()

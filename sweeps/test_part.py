@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cluster.config import Slots
-from cluster.local import local_ray, slots_for
+from cluster.select import connect
 from liverseg.config import PrepareConfig
 from sweeps.cohort import Cohort
-from sweeps.engine import Reporter, local_config, worker_environment
+from sweeps.engine import Reporter, ray_config, slots_of, worker_environment
 from sweeps.interrupt import Interrupts
 from sweeps.prepare import cache_root, prepare_on_ray
 from sweeps.spec import Spec
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ray_for_test(spec: Spec, cohort: Cohort, sizes_px: Sequence[int], interrupts: Interrupts) -> Iterator[Slots]:
-    """Start a Ray with room for the test scans at these sizes; end it on leaving.
+    """Start a Ray with room for the test scans at these sizes, or join one; end what was started on leaving.
 
     Raises:
         ClusterError: Ray cannot score a single trial.
@@ -31,10 +31,10 @@ def ray_for_test(spec: Spec, cohort: Cohort, sizes_px: Sequence[int], interrupts
     from liverseg.preprocess import estimate_store_bytes
 
     room = estimate_store_bytes(cohort.slices("test"), tuple(sizes_px))
-    with local_ray(local_config(spec, room), environment=worker_environment(spec)) as resources:
+    with connect(ray_config(spec, room), environment=worker_environment(spec)):
         interrupts.install()
         interrupts.check()
-        yield slots_for(resources, cpus=spec.trial.cpus, gpus=spec.trial.gpus, memory_bytes=spec.trial.memory_bytes)
+        yield slots_of(spec)
 
 
 def prepare_test(

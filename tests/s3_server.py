@@ -18,6 +18,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 import pytest
@@ -26,7 +27,13 @@ _START_S = 60
 _REGION = "us-east-1"
 _SERVE = """
 import sys
+from moto.s3.models import FakeKey
 from moto.server import ThreadedMotoServer
+etag = FakeKey.etag.fget
+def etag_alone(key):  # moto reads the object for it without its lock, so that a GET at the same time gets a part
+    with key.lock:
+        return etag(key)
+FakeKey.etag = property(etag_alone)
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
@@ -113,12 +120,19 @@ class S3Server:
         self.stop()
 
 
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[S3Server]:
-    """A server for the module's tests, to which this process's environment leads while they run."""
+@contextmanager
+def serving() -> Iterator[S3Server]:
+    """A server, to which this process's environment leads as long as it runs."""
     with S3Server() as server, pytest.MonkeyPatch.context() as patch:
         for name in _FORGOTTEN:
             patch.delenv(name, raising=False)
         for name, value in server.environment.items():
             patch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[S3Server]:
+    """`serving` for the tests of a module."""
+    with serving() as server:
         yield server

@@ -11,11 +11,12 @@ from results.errors import StoreError
 from results.store.backend import Names, ObjectInfo
 
 CONNECT_TIMEOUT_S = 5.0
-REQUEST_TIMEOUT_S = 10.0
+REQUEST_TIMEOUT_S = 8.0
 """Without one byte moving. A long upload takes as long as it takes."""
 ATTEMPTS = 3
 _SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 _MOST_CHARACTERS = 300
+_READS = 6
 _CODE = re.compile(r"AWS Error ([A-Z_]+)")
 _CREDENTIALS = "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or the machine's role)"
 _RIGHTS = "ask for the rights to list, get, put and delete objects below this prefix"
@@ -86,15 +87,34 @@ class BucketBackend:
             raise self._error(path, error) from None
 
     def get(self, path: str) -> bytes:
-        """As `Backend.get`."""
-        try:
-            with self._filesystem.open_input_stream(self._full(path)) as stream:
-                data: bytes = stream.read()
-                return data
-        except FileNotFoundError:
-            raise FileNotFoundError(f"{self._uri}/{path}") from None
-        except Exception as error:
-            raise self._error(path, error) from None
+        """As `Backend.get`.
+
+        pyarrow asks for the size first and for so many bytes second. Of an object that is replaced in between by one of another
+        size it would return a part, or more than there is. So the object must be the same before and after.
+        """
+        for attempt in range(1, _READS + 1):
+            try:
+                mark, data = self._read(path)
+                if self._mark(path) == mark:
+                    return data
+            except FileNotFoundError:
+                raise FileNotFoundError(f"{self._uri}/{path}") from None
+            except Exception as error:
+                if attempt == _READS or _unreachable(error):
+                    raise self._error(path, error) from None
+        step = "try again; somebody keeps writing it"
+        raise StoreError("the object changes all the time", where=f"{self._uri}/{path}", next_step=step)
+
+    def _read(self, path: str) -> tuple[object, bytes]:
+        """What the object was when it was opened, and as many bytes as it had then, by one request."""
+        with self._filesystem.open_input_file(self._full(path)) as stream:
+            size = stream.size()
+            data: bytes = stream.read_at(size, 0)
+            return (stream.metadata(), size, len(data)), data
+
+    def _mark(self, path: str) -> object:
+        with self._filesystem.open_input_file(self._full(path)) as stream:
+            return stream.metadata(), stream.size(), stream.size()
 
     def info(self, path: str) -> ObjectInfo | None:
         """As `Backend.info`."""
@@ -158,6 +178,12 @@ class BucketBackend:
         fallback = ("the store cannot do this", "check the URI, the credentials and the network, then resume")
         what, step = _NEXT_STEPS.get(code.group(1) if code else "", fallback)
         return StoreError(what, where=f"{self._uri}/{path}".rstrip("/"), got=text, next_step=step)
+
+
+def _unreachable(error: Exception) -> bool:
+    """Whether asking again is of no use: pyarrow has tried a few times already."""
+    code = _CODE.search(str(error))
+    return code is not None and code.group(1) in _NEXT_STEPS
 
 
 def harmless(text: str) -> str:

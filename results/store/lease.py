@@ -32,11 +32,13 @@ from types import TracebackType
 from results.errors import LockedError, ResultsError, StoreError
 from results.ledger import utc_now
 from results.lock import Holder
-from results.store.living import Identity, is_dead, own_identity
-from results.store.objects import ObjectInfo, Store
+from results.store.living import own_identity
+from results.store.objects import Store
+from results.store.rivals import FOLDER, Rival, rival_of, rivals
+
+__all__ = ["FOLDER", "Lease", "LeaseTimes", "awake_seconds", "holder", "is_leased"]
 
 SCHEMA_VERSION = 1
-FOLDER = "lease"
 _TRIES = 3
 _CLOCK = "clock-"
 
@@ -57,25 +59,6 @@ class LeaseTimes:
     lost_s: float = 45.0
     stale_s: float = 60.0
     pause_s: float = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Rival:
-    """Somebody else's lease.
-
-    Attributes:
-        key: of the object.
-        holder: who wrote it, as far as that can be read.
-        held: it was taken; otherwise its writer is still looking around.
-        modified: by the clock of the store.
-        dead: its process is known to have ended.
-    """
-
-    key: str
-    holder: Holder | None
-    held: bool
-    modified: datetime
-    dead: bool
 
 
 def awake_seconds() -> float:
@@ -261,30 +244,6 @@ class Lease:
         self.release()
 
 
-def rivals(store: Store, own_key: str, stale_s: float) -> list[Rival]:
-    """All other leases in the store; `dead` also those that are stale by the clock of the store, which our object tells."""
-    found = [info for info in store.list(FOLDER, recursive=False) if info.key.endswith(".json")]
-    now = next((info.modified for info in found if info.key == own_key), None)
-    if now is None:
-        raise StoreError("an object that was just written is not listed", where=f"{store.uri}/{own_key}")
-    return [_rival(store, info, now, stale_s) for info in found if info.key != own_key]
-
-
-def _rival(store: Store, info: ObjectInfo, now: datetime, stale_s: float) -> Rival:
-    stale = (now - info.modified).total_seconds() > stale_s
-    try:
-        record = json.loads(store.get(info.key))
-        holder = Holder(int(record["pid"]), str(record["host"]), str(record["since"]))
-        identity = Identity(str(record["place"]), int(record["pid"]), int(record["born"]))
-        return Rival(info.key, holder, record["held"] is True, info.modified, stale or is_dead(identity))
-    except FileNotFoundError:
-        return Rival(info.key, None, False, info.modified, True)
-    except (ValueError, KeyError, TypeError):
-        return Rival(
-            info.key, None, True, info.modified, stale
-        )  # not ours to judge: it lives as long as it looks young
-
-
 def is_leased(store: Store, *, times: LeaseTimes | None = None) -> bool:
     """Whether a driver holds the lease now."""
     return holder(store, times=times) is not None
@@ -303,7 +262,9 @@ def holder(store: Store, *, times: LeaseTimes | None = None) -> Holder | None:
         return None
     now, stale_s = _store_now(store), (times or LeaseTimes()).stale_s
     found = [info for info in store.list(FOLDER, recursive=False) if info.key.endswith(".json")]
-    living = [rival for rival in (_rival(store, info, now, stale_s) for info in found) if rival.held and not rival.dead]
+    living = [
+        rival for rival in (rival_of(store, info, now, stale_s) for info in found) if rival.held and not rival.dead
+    ]
     unknown = Holder(0, "an unknown machine", "an unknown time")
     return (living[0].holder or unknown) if living else None
 

@@ -117,9 +117,9 @@ class Merger:
         return group
 
 
-def merger_of(store: Store, layout: Layout, data: bytes) -> Merger:
+def merger_of(store: Store, layout: Layout, data: bytes, *, fan: int = FAN) -> Merger:
     """The merger of a ledger that was just read: `data` is all that counts in `layout`."""
     pieces = layout.pieces(0)
     ends = list(accumulate((len(line) for line in data.splitlines(keepends=True)), initial=0))
     parts = [Part(piece, ends[piece.first - 1], ends[piece.last]) for piece in pieces]
-    return Merger(store, parts, layout.spare(pieces))
+    return Merger(store, parts, layout.spare(pieces), fan=fan)

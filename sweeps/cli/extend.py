@@ -8,7 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from sweeps.cli.options import AdjustOption, DataOption, JsonOption, PlainOption, RootOption
+from sweeps.cli.options import (
+    AddressOption,
+    AdjustOption,
+    ClusterOption,
+    DataOption,
+    InsecureOption,
+    JsonOption,
+    PlainOption,
+    RootOption,
+    cluster_settings,
+)
 from sweeps.cli.resume import places
 from sweeps.cli.run import TerminalReporter, finish
 
@@ -37,6 +47,9 @@ def extend(
     ] = None,
     settings: AdjustOption = [],  # noqa: B006
     data: DataOption = None,
+    cluster: ClusterOption = None,
+    address: AddressOption = None,
+    insecure: InsecureOption = False,
     runs: RootOption = Path("runs"),
     plain: PlainOption = False,
     as_json: JsonOption = False,
@@ -50,7 +63,7 @@ def extend(
     from sweeps.folder import SweepFolder
 
     folders = [SweepFolder.existing(name, runs) for name in names]
-    reporter, asked = TerminalReporter(plain), places(settings, data)
+    reporter, asked = TerminalReporter(plain), places(settings, data, cluster_settings(cluster, address, insecure))
     wanted = None if space is None else _read_space(space)
     if fork is not None:
         from sweeps.fork import Fork, fork_sweep

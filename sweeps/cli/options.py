@@ -63,3 +63,33 @@ AdjustOption = Annotated[
         help="Change limits or places, e.g. --set trial.deadline=4h. Allowed: trial.…, keep.…, cluster.…. Repeatable.",
     ),
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        help="Where trials run: local | address | slurm | kubernetes; as the spec says when left out.",
+        show_default=False,
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="Head of a Ray cluster that runs already (--cluster address).",
+        show_default=False,
+    ),
+]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure-cluster", help="Accept a cluster that lets in whoever calls, without a token.")
+]
+
+
+def cluster_settings(kind: str | None, address: str | None, insecure: bool) -> list[str]:
+    """The three options above as `--set` would write them."""
+    wanted = kind or ("address" if address else None)
+    return [
+        *([f"cluster.kind={wanted}"] if wanted else []),
+        *([f'cluster.address="{address}"'] if address else []),
+        *(["cluster.insecure=true"] if insecure else []),
+    ]

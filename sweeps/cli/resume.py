@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sweeps.cli.console import note
-from sweeps.cli.options import AdjustOption, DataOption, JsonOption, PlainOption, RootOption, SweepArgument
+from sweeps.cli.options import (
+    AddressOption,
+    AdjustOption,
+    ClusterOption,
+    DataOption,
+    InsecureOption,
+    JsonOption,
+    PlainOption,
+    RootOption,
+    SweepArgument,
+    cluster_settings,
+)
 from sweeps.cli.run import TerminalReporter, finish
 
 
@@ -16,6 +28,9 @@ def resume(
     name: SweepArgument,
     settings: AdjustOption = [],  # noqa: B006
     data: DataOption = None,
+    cluster: ClusterOption = None,
+    address: AddressOption = None,
+    insecure: InsecureOption = False,
     runs: RootOption = Path("runs"),
     plain: PlainOption = False,
     as_json: JsonOption = False,
@@ -29,7 +44,15 @@ def resume(
     from sweeps.resume import resume_sweep
 
     folder = SweepFolder.existing(name, runs)
-    finish(resume_sweep(folder, TerminalReporter(plain), settings=places(settings, data)), as_json)
+    asked = places(settings, data, cluster_settings(cluster, address, insecure))
+    finish(
+        resume_sweep(
+            folder,
+            TerminalReporter(plain),
+            settings=asked,
+        ),
+        as_json,
+    )
 
 
 def retry(
@@ -40,6 +63,9 @@ def retry(
     ] = None,
     settings: AdjustOption = [],  # noqa: B006
     data: DataOption = None,
+    cluster: ClusterOption = None,
+    address: AddressOption = None,
+    insecure: InsecureOption = False,
     runs: RootOption = Path("runs"),
     plain: PlainOption = False,
     as_json: JsonOption = False,
@@ -54,8 +80,17 @@ def retry(
 
     kinds = tuple(word.strip() for word in kind.split(",") if word.strip()) if kind else ()
     folder = SweepFolder.existing(name, runs)
+    asked = places(settings, data, cluster_settings(cluster, address, insecure))
     reporter = TerminalReporter(plain)
-    finish(resume_sweep(folder, reporter, settings=places(settings, data), change=Retry(kinds)), as_json)
+    finish(
+        resume_sweep(
+            folder,
+            reporter,
+            settings=asked,
+            change=Retry(kinds),
+        ),
+        as_json,
+    )
 
 
 def stop(name: SweepArgument, runs: RootOption = Path("runs")) -> None:
@@ -65,11 +100,12 @@ def stop(name: SweepArgument, runs: RootOption = Path("runs")) -> None:
 
     folder = SweepFolder.existing(name, runs)
     done = stop_sweep(folder)
-    note(f"{folder.name} stopped after {done.seconds:.1f} s; go on with: liversweep resume {folder.name}")
+    note(f"{folder.name} stopped after {done.seconds:.1f} s; go on with: liversweep resume {folder.call}")
 
 
-def places(settings: list[str], data: Path | None) -> list[str]:
-    """The settings, and the folder of the scans as one of them."""
+def places(settings: list[str], data: Path | None, cluster: Sequence[str] = ()) -> list[str]:
+    """The settings, with where the trials run and the folder of the scans among them."""
     import json
 
-    return settings if data is None else [*settings, f"data.root={json.dumps(str(data.expanduser().resolve()))}"]
+    root = [] if data is None else [f"data.root={json.dumps(str(data.expanduser().resolve()))}"]
+    return [*settings, *cluster, *root]

@@ -11,13 +11,24 @@ import typer
 
 from sweeps.cli import EXIT_FAILED_TRIALS, EXIT_FAILURE, EXIT_INTERRUPTED
 from sweeps.cli.console import note, print_document, progress, stderr_console
-from sweeps.cli.options import JsonOption, PlainOption, RootOption, SetOption, SpecArgument
+from sweeps.cli.options import (
+    AddressOption,
+    ClusterOption,
+    InsecureOption,
+    JsonOption,
+    PlainOption,
+    RootOption,
+    SetOption,
+    SpecArgument,
+    cluster_settings,
+)
 
 if TYPE_CHECKING:
     from results.records import Sweep
     from sweeps.engine import Outcome
     from sweeps.folder import SweepFolder
     from sweeps.search.driver import View
+    from sweeps.spec import Spec
 
 REPORTS = ("html", "markdown", "csv", "json", "latex")
 
@@ -55,7 +66,13 @@ def run(
     overrides: SetOption = [],  # noqa: B006
     name: Annotated[str | None, typer.Option(help="Name of the sweep; the spec's own when left out.")] = None,
     new_name: Annotated[bool, typer.Option("--new-name", help="Add a number to a name that is taken.")] = False,
+    or_resume: Annotated[
+        bool, typer.Option("--or-resume", help="Go on with the sweep of this name, if there is one.")
+    ] = False,
     runs: RootOption = Path("runs"),
+    cluster: ClusterOption = None,
+    address: AddressOption = None,
+    insecure: InsecureOption = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out scans that break a rule, and list them.")
     ] = False,
@@ -65,24 +82,37 @@ def run(
     """Run a sweep: check and prepare the scans, train every trial, rank them, write the report.
 
     Ends with exit code 0, or 3 when some trials failed. Results are kept in runs/NAME. Whatever cuts it off, go on with:
-    liversweep resume NAME
+    liversweep resume NAME. With --or-resume the same line begins a sweep and goes on with it, as jobs that may be started
+    again need it.
     """
     from sweeps.folder import SweepFolder, free_name
     from sweeps.spec import load_spec
 
-    loaded = load_spec(spec, [*overrides, "data.skip_bad=true"] if skip_bad else overrides)
+    skip = ["data.skip_bad=true"] if skip_bad else []
+    loaded = load_spec(spec, [*overrides, *skip, *cluster_settings(cluster, address, insecure)])
     for warning in loaded.warnings:
         note(f"warning: {warning}")
     wanted = loaded.spec.name if name is None else name
+    reporter = TerminalReporter(plain)
+    if or_resume and not new_name and SweepFolder.exists(wanted, runs):
+        finish(_go_on(loaded.spec, SweepFolder.existing(wanted, runs), reporter), as_json)
+        return
     folder = SweepFolder.named(free_name(wanted, runs) if new_name else wanted, runs)
     from sweeps.run import run_sweep
 
-    finish(run_sweep(loaded, folder, TerminalReporter(plain)), as_json)
+    finish(run_sweep(loaded, folder, reporter), as_json)
+
+
+def _go_on(spec: Spec, folder: SweepFolder, reporter: TerminalReporter) -> Outcome:
+    from sweeps.resubmit import settings_of
+    from sweeps.resume import resume_sweep
+
+    return resume_sweep(folder, reporter, settings=settings_of(spec, folder))
 
 
 def finish(outcome: Outcome, as_json: bool) -> None:
     """Reports, tables and the exit code of a run. After an interrupt there is no time for reports."""
-    name = outcome.folder.name
+    name = outcome.folder.call
     if outcome.interrupted:
         note(f"interrupted; nothing is lost, go on with: liversweep resume {name}")
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -130,5 +160,5 @@ def _show(folder: SweepFolder, as_json: bool, *, write: bool) -> None:
         refusal = error
     print_document(read_document(folder), as_json)
     if refusal is not None:
-        note(f"the results are safe in the ledger; write the report later with: liversweep report {folder.name}")
+        note(f"the results are safe in the ledger; write the report later with: liversweep report {folder.call}")
         raise refusal

@@ -10,7 +10,17 @@ import typer
 from sweeps.cli import EXIT_FAILED_TRIALS, EXIT_INTERRUPTED
 from sweeps.cli.console import note as tell
 from sweeps.cli.console import print_section, write_json
-from sweeps.cli.options import AdjustOption, DataOption, JsonOption, RootOption, SweepArgument
+from sweeps.cli.options import (
+    AddressOption,
+    AdjustOption,
+    ClusterOption,
+    DataOption,
+    InsecureOption,
+    JsonOption,
+    RootOption,
+    SweepArgument,
+    cluster_settings,
+)
 from sweeps.cli.resume import places
 from sweeps.cli.run import REPORTS, TerminalReporter, wrote
 
@@ -29,6 +39,9 @@ def test(
     ] = "",
     settings: AdjustOption = [],  # noqa: B006
     data: DataOption = None,
+    cluster: ClusterOption = None,
+    address: AddressOption = None,
+    insecure: InsecureOption = False,
     runs: RootOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -41,8 +54,18 @@ def test(
     from sweeps.opening import open_test
 
     folder = SweepFolder.existing(name, runs)
+    asked = places(settings, data, cluster_settings(cluster, address, insecure))
     reporter = TerminalReporter(plain=True)
-    _finish(open_test(folder, reporter, again=again, note=note, settings=places(settings, data)), as_json)
+    _finish(
+        open_test(
+            folder,
+            reporter,
+            again=again,
+            note=note,
+            settings=asked,
+        ),
+        as_json,
+    )
 
 
 def _finish(outcome: OpeningOutcome, as_json: bool) -> None:

@@ -71,5 +71,7 @@ class ClusterSection(Section):
     """Kind `local`: memory for the prepared scans; found out from the data if left out."""
     address: str | None = Field(None, min_length=1, max_length=253)
     """Kind `address`: host:port of the cluster's head; RAY_ADDRESS, or the Ray on this machine, if left out."""
+    insecure: bool = False
+    """Accept a cluster that answers without a token: whoever reaches it can run code on it."""
     slurm: SlurmSection = SlurmSection()
     kubernetes: KubernetesSection = KubernetesSection()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.config import LocalConfig, Slots
+from cluster.config import LocalConfig
 from cluster.errors import ClusterError
-from cluster.local import local_ray, private_environment, slots_for
+from cluster.local import local_ray, private_environment
 
 PROBE = """
 import json, os, pathlib, stat, subprocess, sys
@@ -87,20 +87,6 @@ def test_the_token_is_new_every_time_and_readable_by_its_owner_only(tmp_path: Pa
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         tokens.append(path.read_text())
     assert len(set(tokens)) == 2 and all(len(token) == 64 for token in tokens)
-
-
-def test_slots_are_what_fits() -> None:
-    assert slots_for({"CPU": 8.0, "GPU": 1.0}, cpus=2, gpus=0.25) == Slots(4, 2, 0.25)
-    assert slots_for({"CPU": 8.0}, cpus=3, gpus=0) == Slots(2, 3, 0)
-    assert slots_for({"CPU": 8.0, "memory": 10e9}, cpus=1, gpus=0, memory_bytes=4_000_000_000).count == 2
-
-
-@pytest.mark.parametrize(
-    "asked", [{"cpus": 9, "gpus": 0}, {"cpus": 1, "gpus": 1}, {"cpus": 1, "gpus": 0, "memory_bytes": 10**12}]
-)
-def test_a_trial_that_never_fits_is_refused(asked: dict) -> None:
-    with pytest.raises(ClusterError, match="not even one trial fits"):
-        slots_for({"CPU": 8.0, "GPU": 0.5, "memory": 1e9}, **asked)
 
 
 def test_a_long_temp_folder_is_refused_before_ray_hangs_on_it() -> None:

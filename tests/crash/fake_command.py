@@ -16,7 +16,8 @@ import sweeps.fork
 import sweeps.resume
 import sweeps.run
 from cluster.config import LocalConfig
-from cluster.local import local_ray, slots_for
+from cluster.local import local_ray
+from cluster.nodes import slots_for
 from liverseg.data import Split
 from sweeps.cohort import Cohort
 from sweeps.engine import Workplace
@@ -41,7 +42,7 @@ def workplace(spec: Spec, cohort: Cohort, reporter: Any, interrupts: Interrupts)
     with local_ray(config, environment={"OMP_NUM_THREADS": "1"}) as resources:
         interrupts.install()
         interrupts.check()
-        slots = slots_for(resources, cpus=spec.trial.cpus, gpus=0)
+        slots = slots_for([resources], cpus=spec.trial.cpus, gpus=0)
         yield Workplace(spec, Prepared(({},), 0, 0), slots)
 
 

@@ -1,0 +1,50 @@
+"""The machines of the Ray that this process is connected to, and how many trials fit on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cluster.config import Slots
+from cluster.errors import ClusterError
+
+_ALMOST = 1e-9  # ten tenths are a whole
+
+
+def machines() -> list[dict[str, float]]:
+    """What each living machine has, as Ray counts it: `CPU`, `GPU`, and `memory` and `object_store_memory` in bytes."""
+    import ray
+
+    found = ray.nodes()  # type: ignore[no-untyped-call]
+    return [dict(node["Resources"]) for node in found if node["Alive"]]
+
+
+def slots_for(
+    nodes: Sequence[Mapping[str, float]], *, cpus: int, gpus: float, memory_bytes: int | None = None
+) -> Slots:
+    """How many trials of `cpus`, `gpus` and `memory_bytes` fit at once: each lies on one machine, and a fraction on one GPU.
+
+    Raises:
+        ClusterError: not even one fits.
+    """
+    count = sum(slots_on(node, cpus=cpus, gpus=gpus, memory_bytes=memory_bytes) for node in nodes)
+    if count < 1:
+        has = "; ".join(
+            f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs and {int(node.get('memory', 0)):,} bytes"
+            for node in nodes
+        )
+        raise ClusterError(
+            f"not even one trial fits: a trial asks for {cpus} CPUs, {gpus:g} GPUs and {memory_bytes or 0:,} bytes, Ray has "
+            f"{has or 'no machine'}; lower trial.cpus, trial.gpus or trial.memory in the spec, or give Ray more"
+        )
+    return Slots(count, cpus, gpus)
+
+
+def slots_on(node: Mapping[str, float], *, cpus: int, gpus: float, memory_bytes: int | None = None) -> int:
+    """How many fit on one machine, 0 if none does."""
+    count = int(node.get("CPU", 0)) // cpus
+    if gpus:
+        whole = int(node.get("GPU", 0) + _ALMOST)
+        count = min(count, whole * int(1 / gpus + _ALMOST) if gpus < 1 else int(whole / gpus + _ALMOST))
+    if memory_bytes:
+        count = min(count, int(node.get("memory", 0) // memory_bytes))
+    return count
