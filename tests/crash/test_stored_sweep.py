@@ -129,7 +129,8 @@ def test_r07_r08_what_ends_a_worker_is_told_in_the_store(place: Place) -> None:
     kinds = Counter(trial.failure for trial in place.sweep().trials)
     assert kinds == {"crash": 2, "timeout": 2}, [trial.message for trial in place.sweep().trials]
     hung = [trial for trial in place.sweep().trials if trial.failure == "timeout"]
-    assert any("held no thread" in trial.message or "hung inside a call" in trial.message for trial in hung)
+    messages = [trial.message for trial in hung]
+    assert any("hung inside a call" in message for message in messages), messages
     logs = {trial.uid: place.store.get(f"trials/{trial.uid}/log.txt").decode() for trial in hung}
     assert all("Thread 0x" in text for text in logs.values()), "the stacks are in the log, and the log in the store"
 
@@ -137,7 +138,7 @@ def test_r07_r08_what_ends_a_worker_is_told_in_the_store(place: Place) -> None:
 def test_a_store_that_falls_silent_ends_the_sweep_and_nothing_is_lost(place: Place) -> None:
     machine = place.machine("first", trials=3, epochs=4)
     driver = place.command(machine, "run", "spec.yaml", "--plain", FAKE_PAUSE_S="0.5")
-    eventually(lambda: len(place.events("checkpoint")) >= 2)
+    eventually(lambda: len(place.events("checkpoint")) >= 2, 240.0)
     place.server.freeze()
     try:
         assert driver.wait(150) == 1, driver.text
