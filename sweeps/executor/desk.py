@@ -11,7 +11,6 @@ worker leaves there is carried home by a task of the driver (`carry_home`), or r
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
@@ -30,6 +29,7 @@ from results.store.location import open_store
 from results.store.mirror import pull, push
 from results.store.objects import Store
 from sweeps import trial_files
+from sweeps.executor.scratch import OWNER, PATIENCE_S, locked, remove_left_behind, scratch_root, when_free
 from sweeps.executor.setting import TrialSetting
 from sweeps.heartbeats import BEAT_S, LOOK_S, heartbeat_key
 from sweeps.private_folder import private_folder
@@ -38,12 +38,6 @@ LAST_WORD_S = 3.0
 """What a worker that must end at once gives the store."""
 LOG_S = 30.0
 """Between two deliveries of a log that goes on."""
-LEFT_BEHIND_S = 600.0
-"""After so long without a sign of life a scratch folder without a process is nobody's."""
-PATIENCE_S = 3.0
-"""How long to wait for a dying worker to let go of its scratch folder."""
-
-_OWNER = ".owner"
 _TICK_S = 0.25
 _BEAT_S = 0.5
 # Later ones name what is in earlier ones. Everything else comes before the first.
@@ -55,7 +49,7 @@ _ORDER = (
     re.compile(re.escape(trial_files.FINAL)),
 )
 _KEPT = (trial_files.PARAMS, trial_files.LOG, trial_files.WORKER)
-_HERE_ONLY = (trial_files.HEARTBEAT, _OWNER)
+_HERE_ONLY = (trial_files.HEARTBEAT, OWNER)
 
 
 class Desk:
@@ -212,11 +206,13 @@ class StoreDesk(Desk):
 
     def _make(self) -> None:
         """The folder, with its owner's lock before it has its name."""
-        root = private_folder(scratch_root())
+        root = scratch_root()
+        private_folder(root.parent)  # who could rename things in it could read ours
+        private_folder(root)
         remove_left_behind(root)
         unnamed = root / f".{self.sweep.name}"
         unnamed.mkdir(mode=0o700)
-        self._owner = _locked(unnamed, os.O_CREAT)
+        self._owner = locked(unnamed, os.O_CREAT)
         unnamed.rename(self.sweep)
         self.folder.mkdir(parents=True)
 
@@ -247,7 +243,7 @@ class StoreDesk(Desk):
             with suppress(OSError, ResultsError, KeyError):
                 if now - beaten >= BEAT_S and (last := self._beat()) != beat:
                     beaten, beat = now, last
-                    os.utime(self.sweep / _OWNER)
+                    os.utime(self.sweep / OWNER)
                     worker = (self.folder / trial_files.WORKER).read_bytes()
                     self._store.put(heartbeat_key(self._uid, self._attempt), worker)
                 if now - looked >= LOOK_S:
@@ -268,7 +264,7 @@ def carry_home(uri: str, worker: dict[str, Any], uid: str) -> bool:
     place = Path(str(worker.get("scratch")))
     if place.parent != scratch_root() or place.is_symlink() or not place.is_dir():
         return False
-    with _when_free(place) as free:
+    with when_free(place) as free:
         if not free or trial_files.read_record(place / "trials" / uid, trial_files.WORKER) != worker:
             return False
         StoreDesk(uri, uid, int(worker["attempt"]), place).deliver()
@@ -297,50 +293,6 @@ def records_of(trial: Path, uri: str) -> Iterator[Path]:
         yield folder
         if trial_files.FAILED not in there and (folder / trial_files.FAILED).exists():
             store.put(trial_files.FAILED, (folder / trial_files.FAILED).read_bytes())
-
-
-def scratch_root() -> Path:
-    """Where scratch folders lie on this machine."""
-    return Path(tempfile.gettempdir()) / f"liversweep-{os.getuid()}" / "scratch"
-
-
-def remove_left_behind(root: Path) -> None:
-    """Remove scratch folders of workers that are long dead."""
-    for place in root.iterdir():
-        with suppress(OSError):
-            if time.time() - (place / _OWNER).stat().st_mtime < LEFT_BEHIND_S:
-                continue
-            with _when_free(place, 0.0) as free:
-                if free:
-                    shutil.rmtree(place, ignore_errors=True)
-
-
-@contextmanager
-def _when_free(place: Path, patience_s: float = PATIENCE_S) -> Iterator[bool]:
-    """Whether the folder's owner is gone; it is this process's until the block ends."""
-    end, owner = time.monotonic() + patience_s, -1
-    while owner < 0:
-        try:
-            owner = _locked(place)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                break
-            time.sleep(_TICK_S / 5)
-    try:
-        yield owner >= 0
-    finally:
-        if owner >= 0:
-            os.close(owner)
-
-
-def _locked(place: Path, flags: int = 0) -> int:
-    descriptor = os.open(place / _OWNER, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _rank(name: str) -> int:

@@ -117,7 +117,7 @@ def _worker_record(owner: Path) -> str | None:
 def test_r07_r08_what_ends_a_worker_is_told_in_the_store(place: Place) -> None:
     """One trial a fault: its words reach the store also where the process had no time, or none at all."""
     space = ", ".join(str(fault_parameters(name)["weight_decay"]) for name in ("raise", "hang", "stuck", "os_exit"))
-    machine = place.machine("first", trials=4, sampler="grid", epochs=2, more="trial: {stall: 6s, deadline: 60s}\n")
+    machine = place.machine("first", trials=4, sampler="grid", epochs=2, more="trial: {stall: 8s, deadline: 60s}\n")
     text = (machine / "spec.yaml").read_text()
     (machine / "spec.yaml").write_text(
         text.replace("{learning_rate: {log: [1.0e-5, 1.0e-2]}}", f"{{weight_decay: [{space}]}}")

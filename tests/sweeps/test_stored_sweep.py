@@ -23,8 +23,10 @@ from sweeps import trial_files
 from sweeps.cli.app import app
 from sweeps.engine import Outcome
 from sweeps.errors import UsageError
-from sweeps.executor.desk import scratch_root
+from sweeps.executor.scratch import scratch_root
+from sweeps.extend import Extension
 from sweeps.folder import SweepFolder, listings
+from sweeps.fork import Fork, fork_sweep
 from sweeps.spec import load_spec
 from sweeps.store_ferry import StoreFerry
 from sweeps.stored_runs import StoredRuns
@@ -235,6 +237,22 @@ def test_commands_take_the_uri_of_a_store(bucket: Place, capsys: pytest.CaptureF
     assert "report/report.md" in bucket.kept(), "everybody sees the report"
     with pytest.raises(UsageError, match="not running"):
         liversweep(capsys, "stop", "a", *runs)
+
+
+def test_a_sweep_is_extended_and_forked_on_other_machines(place: Place) -> None:
+    place.run()
+    place.at("second")
+    folder, outcome, _ = place.resume(change=Extension(trials=1, epochs=EPOCHS + 1, best=1))
+    assert outcome.failures == 0
+    (longer,) = [trial for trial in folder.read().trials if trial.continues]
+    assert longer.epochs == EPOCHS + 1 and len(folder.read().trials) == TRIALS + 2
+    place.at("third")
+    target = place.runs.named("c")
+    outcome = fork_sweep([place.runs.existing("a")], target, Fork(name="c", trials=2), Notes())
+    assert outcome.failures == 0
+    place.at("fourth")
+    forked = place.runs.existing("c").read()
+    assert len(forked.trials) == 2 and len(forked.sweep.inherited) == TRIALS + 1
 
 
 def test_the_list_of_a_store(place: Place) -> None:

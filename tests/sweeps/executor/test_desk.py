@@ -16,8 +16,9 @@ from results.store.location import open_store
 from results.store.objects import Store
 from sweeps import trial_files
 from sweeps.errors import SweepError
-from sweeps.executor import desk
-from sweeps.executor.desk import StoreDesk, carry_home, records_of, remove_left_behind, scratch_root
+from sweeps.executor import desk, scratch
+from sweeps.executor.desk import StoreDesk, carry_home, records_of
+from sweeps.executor.scratch import remove_left_behind, scratch_root
 from sweeps.heartbeats import newest_attempts
 from sweeps.private_folder import private_folder
 from tests.sweeps.executor.attempts import UID
@@ -121,7 +122,7 @@ def test_what_a_dead_worker_left_is_carried_home(store: Store) -> None:
 def test_nothing_is_taken_from_a_living_worker_nor_from_elsewhere(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(scratch, "PATIENCE_S", 0.0)
     found = begun(store)
     worker = trial_files.read_record(found.folder, trial_files.WORKER)
     assert worker is not None
