@@ -43,7 +43,7 @@ def rivals(store: Store, own_key: str, stale_s: float) -> list[Rival]:
 
 
 def rival_of(store: Store, info: ObjectInfo, now: datetime, stale_s: float) -> Rival:
-    """What an object says of the lease that it is, at the time `now` of the store's clock. Nonsense counts as held while it is young."""
+    """What an object says of the lease that it is, at the time `now` of the store's clock. Nonsense counts while it is young."""
     stale = (now - info.modified).total_seconds() > stale_s
     try:
         record = json.loads(store.get(info.key))
