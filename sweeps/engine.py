@@ -164,7 +164,8 @@ def search(
         except Exception as error:
             _note_full_disk(driver, error)
         finally:
-            folder.withdraw_stop()
+            if folder.stop.exists():
+                folder.withdraw_stop()
         _close(driver)
     return outcome_of(driver)
 
@@ -173,13 +174,22 @@ def _note_full_disk(driver: Driver, error: Exception) -> None:
     """A disk without room ends the run, and is no failure of anybody's; any other error is raised again."""
     from sweeps.executor.failure import disk_full, disk_message, store_trouble
 
-    if not disk_full(error):
+    # A lease that could not be renewed is lost for no other reason than that.
+    driver.cut_off = store_trouble(error) is not None or (
+        driver.folder.ferry.silent and isinstance(error, ResultsError)
+    )
+    if not driver.cut_off and not disk_full(error):
         raise error
-    driver.out_of_room(disk_message(error), store=store_trouble(error) is not None)
+    driver.out_of_room(disk_message(error), store=driver.cut_off)
 
 
 def _close(driver: Driver) -> None:
-    """Close the ledger. On a full disk Tune's files make room for its last lines; with none at all it stays open."""
+    """Close the ledger. On a full disk Tune's files make room for its last lines; with none at all it stays open.
+
+    It does so too where the driver itself found the store silent: another wait for it would be in vain.
+    """
+    if driver.cut_off:
+        return
     if driver.disk_message:
         shutil.rmtree(driver.folder.tune, ignore_errors=True)
     try:

@@ -44,6 +44,8 @@ class Ferry:
     """Where the sweep is kept; empty for a plain folder."""
     pause_s = 0.0
     """Between two questions to the place, at least."""
+    silent = False
+    """Whether the store did not answer when the last `lookout` ended."""
     lag_s = 0.0
     """How old what is seen of a running trial may be, in seconds, on top of what it is in a plain folder."""
 

@@ -166,7 +166,10 @@ class StoreFerry(Ferry):
     def lookout(self, path: Path) -> Iterator[Callable[[], bool]]:
         """See `Ferry.lookout`."""
         with Lookout(self.store, path) as lookout:
-            yield lambda: lookout.sees
+            try:
+                yield lambda: lookout.sees
+            finally:
+                self.silent = not lookout.sees
 
     def look_at(self, path: Path, uids: Sequence[str]) -> None:
         """For whoever watches: the ledger, signs of life, and how far running trials are."""

@@ -87,7 +87,7 @@ class Driver:
         self.slots, self.retention, self._low_disk = slots, retention, low_disk
         self.interrupted = False
         self.disk_message = ""
-        self._silent = False
+        self._silent = self.cut_off = False
         self._launches: dict[str, Launch] = {}
         self._unneeded: list[Release] = []
         self._noted = 0
