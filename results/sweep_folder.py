@@ -20,7 +20,7 @@ from results.ranking import best_trial
 from results.records import Sweep
 
 LEDGER = "ledger.jsonl"
-_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class SweepFolder:
 
     def scan(self, case: str) -> ScanSlices | None:
         """The slices of a scan, if they were kept; raises `ResultsError` for a link that leads out."""
-        if not _CASE.fullmatch(case):
+        if not CASE.fullmatch(case):
             return None  # the name is from the ledger, and is to be part of a path
         return read_scan(self.inside(self.overlays / f"{case}.npz"), case)
 
@@ -156,7 +156,7 @@ def list_sweeps(root: Path) -> tuple[SweepListing, ...]:
     """
     if not root.is_dir():
         return ()
-    listings = [_listing(folder) for folder in sweep_folders(root)]
+    listings = [listing_of(SweepFolder(path), is_locked(path / "lock")) for path in sweep_folders(root)]
     return tuple(sorted(listings, key=lambda listing: listing.started, reverse=True))
 
 
@@ -167,9 +167,14 @@ def sweep_folders(root: Path) -> list[Path]:
     return [path for path in visible if (path / LEDGER).is_file() and Path(os.path.realpath(path)).is_relative_to(home)]
 
 
-def _listing(path: Path) -> SweepListing:
-    folder = SweepFolder(path)
-    running = is_locked(folder.lock)
+def listing_of(folder: SweepFolder, running: bool) -> SweepListing:
+    """The line about one sweep.
+
+    Args:
+        folder: of the sweep.
+        running: whether a driver is at work on it.
+    """
+    path = folder.path
     try:
         sweep = folder.read()
     except ResultsError as error:

@@ -51,13 +51,15 @@ def _job(folder: SweepFolder, trial: TrialRecord) -> ScoringJob | str:
     if trial.weights is None:
         return "its weights were not kept"
     path = folder.inside(folder.path / trial.weights.path)
+    folder.fetch(f"{trial.weights.path}/")
     if not path.is_dir():
         return "its weights are no longer there"
     try:
         state = verify_checkpoint(path)
         if state.digest != trial.weights.sha256:
             return "its weights are not those that the ledger names"
-        return ScoringJob(trial.uid, folder.trial(trial.uid).resolve(), path.resolve(), _size(state.values))
+        size_px, store = _size(state.values), folder.ferry.uri
+        return ScoringJob(trial.uid, folder.trial(trial.uid).resolve(), path.resolve(), size_px, store)
     except LiversegError as error:
         return f"its weights cannot be used ({error.got or error.what})"
 

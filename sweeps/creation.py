@@ -16,7 +16,6 @@ from results.ledger import Ledger
 from results.storage import sync_folder, write_atomic
 from sweeps.cohort import Cohort
 from sweeps.engine import worker_environment
-from sweeps.errors import UsageError
 from sweeps.folder import SweepFolder
 from sweeps.provenance import code_files, code_hash, environment, versions
 from sweeps.spec import Spec, spec_hash, stages_of
@@ -127,7 +126,7 @@ def create_sweep(
             for facts in inherited:
                 ledger.append("inherited", **facts)
         sync_folder(aside.path)
-        _rename(aside, folder)
+        _launch(aside, folder)
     except BaseException:
         shutil.rmtree(aside.path, ignore_errors=True)
         raise
@@ -138,19 +137,23 @@ def _fill(folder: SweepFolder, spec: Spec, source: Source, cohort: Cohort) -> No
     write_atomic(folder.file("sweep.yaml"), source.text.encode())
     write_atomic(folder.file("resolved.json"), as_json(spec.resolved()))
     write_atomic(folder.file("env.json"), as_json(environment(source.folder, worker=worker_environment(spec))))
-    folder.case_map.parent.mkdir(mode=0o700)
+    _write_case_map(folder, cohort)
+
+
+def keep_case_map(folder: SweepFolder, cohort: Cohort) -> None:
+    """Write the map of pseudonyms where it is missing: it never leaves a machine, so every driver's has its own."""
+    if folder.ferry.uri and not folder.case_map.exists():
+        _write_case_map(folder, cohort)
+
+
+def _write_case_map(folder: SweepFolder, cohort: Cohort) -> None:
+    folder.case_map.parent.mkdir(mode=0o700, exist_ok=True)
     write_atomic(folder.case_map, as_json({"schema_version": SCHEMA_VERSION, "cases": cohort.case_map()}))
     folder.case_map.chmod(0o600)
 
 
-def _rename(aside: SweepFolder, folder: SweepFolder) -> None:
-    try:
-        aside.path.rename(folder.path)
-    except OSError as error:
-        raise UsageError(
-            "a sweep of this name was made in the meantime", where=str(folder.path), next_step="choose another --name"
-        ) from error
-    sync_folder(folder.path.parent)
+def _launch(aside: SweepFolder, folder: SweepFolder) -> None:
+    folder.ferry.launch(aside.path, folder.path)
 
 
 def as_json(document: Any) -> bytes:

@@ -82,6 +82,18 @@ def full_text(sweep: Path, reason: str, name: str = "") -> str:
     return sentence(str(sweep), "the disk is full", reason, None, step)
 
 
+def silent_text(uri: str, reason: str) -> str:
+    """What to tell the user when the store did not take or give something, for all our patience.
+
+    Args:
+        uri: of the sweep.
+        reason: what the store or the system said.
+    """
+    runs, _, name = uri.rpartition("/")
+    step = f"nothing that is finished is lost; when it answers again: liversweep resume {name} --runs {runs}"
+    return sentence(uri, "the store cannot be used", reason, None, step)
+
+
 def size_text(count: float) -> str:
     """Bytes in words, three digits at most: `850 B`, `1.2 GB`, `15 GB`."""
     if count < 1000:

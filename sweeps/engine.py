@@ -14,11 +14,11 @@ from cluster.nodes import machines, slots_for, slots_on
 from cluster.select import connect
 from liverseg.config import PrepareConfig
 from results.errors import ResultsError
-from results.ledger import Ledger
 from results.records import Sweep
 from sweeps.cohort import Cohort, load_cohort
-from sweeps.disk import LowWater, full_text
+from sweeps.disk import LowWater
 from sweeps.errors import SweepError
+from sweeps.ferry import OpenLedger
 from sweeps.folder import SweepFolder
 from sweeps.interrupt import Interrupts
 from sweeps.machine import MEMORY_SHARE
@@ -128,7 +128,7 @@ def interruptible(reporter: Reporter) -> Interrupts:
 def search(
     place: Workplace,
     folder: SweepFolder,
-    ledger: Ledger,
+    ledger: OpenLedger,
     standing: Standing,
     reporter: Reporter,
     interrupts: Interrupts,
@@ -147,37 +147,55 @@ def search(
     spec, slots = place.spec, place.slots
     total = len(standing.ended) + len(standing.open) + standing.left
     coming = len(standing.open) + standing.left
-    reporter.note(f"running {coming} trials, {slots.count} at a time; logs in {folder.path}/trials")
+    reporter.note(f"running {coming} trials, {slots.count} at a time; logs in {folder.where}/trials")
     with reporter.trials(total, spec.train.epochs, Space.from_spec(spec).architectures, before) as view:
         driver = make_driver(spec, folder, ledger, standing, slots.count, view)
         driver.take_up(adopted)
-        watch = Watch(folder.file("trials"), spec.trial.deadline_s, spec.trial.stall_s)
+        watch = Watch(
+            folder.file("trials"),
+            spec.trial.deadline_s,
+            spec.trial.stall_s,
+            store=folder.ferry.uri,
+            lag_s=folder.ferry.lag_s,
+        )
         try:
+            folder.fetch("overlays/")
             for problem in write_scans(place.prepared, folder):
                 reporter.note(problem)
-            with interrupts.softly(lambda: _ask_to_stop(driver, folder)):
+            folder.send("overlays/")
+            with folder.lookout() as watch.sees, interrupts.softly(lambda: _ask_to_stop(driver, folder)):
                 run_trials(driver, trial_setting(place, folder), slots, watch, interrupts.request)
         except KeyboardInterrupt:
             driver.interrupted = True
         except Exception as error:
             _note_full_disk(driver, error)
         finally:
-            folder.stop.unlink(missing_ok=True)
+            if folder.stop.exists():
+                folder.withdraw_stop()
         _close(driver)
     return outcome_of(driver)
 
 
 def _note_full_disk(driver: Driver, error: Exception) -> None:
     """A disk without room ends the run, and is no failure of anybody's; any other error is raised again."""
-    from sweeps.executor.failure import disk_full, disk_message
+    from sweeps.executor.failure import disk_full, disk_message, store_trouble
 
-    if not disk_full(error):
+    # A lease that could not be renewed is lost for no other reason than that.
+    driver.cut_off = store_trouble(error) is not None or (
+        driver.folder.ferry.silent and isinstance(error, ResultsError)
+    )
+    if not driver.cut_off and not disk_full(error):
         raise error
-    driver.disk_message = driver.disk_message or full_text(driver.folder.path, disk_message(error))
+    driver.out_of_room(disk_message(error), store=driver.cut_off)
 
 
 def _close(driver: Driver) -> None:
-    """Close the ledger. On a full disk Tune's files make room for its last lines; with none at all it stays open."""
+    """Close the ledger. On a full disk Tune's files make room for its last lines; with none at all it stays open.
+
+    It does so too where the driver itself found the store silent: another wait for it would be in vain.
+    """
+    if driver.cut_off:
+        return
     if driver.disk_message:
         shutil.rmtree(driver.folder.tune, ignore_errors=True)
     try:
@@ -186,7 +204,9 @@ def _close(driver: Driver) -> None:
         _note_full_disk(driver, error)
 
 
-def make_driver(spec: Spec, folder: SweepFolder, ledger: Ledger, standing: Standing, slots: int, view: View) -> Driver:
+def make_driver(
+    spec: Spec, folder: SweepFolder, ledger: OpenLedger, standing: Standing, slots: int, view: View
+) -> Driver:
     """The driver of a sweep with the spec's rules about disk."""
     retention = Retention(spec.keep.best, spec.search.objectives)
     low_water = LowWater(folder.path, spec.keep.min_free_bytes)
@@ -261,6 +281,7 @@ def trial_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
     pictures = tuple(choose_pictures(one, PICTURES) for one in spans)
     return TrialSetting(
         sweep_folder=str(folder.path.resolve()),
+        store=folder.ferry.uri,
         prepared=prepared,
         pictures=pictures,
         labels=tuple(spec.data.labels),

@@ -134,4 +134,5 @@ def _obstacle(found: Resumption, trial: TrialRecord) -> str:
     if trial.stop_reason != "epochs" or (limit is not None and trial.updates >= limit):
         reason = "updates" if trial.stop_reason == "epochs" else trial.stop_reason
         return f"had come to its end by {reason.replace('_', ' ')}"
+    found.folder.fetch_states(trial.uid)
     return "left no whole state on disk (keep.best)" if newest_state(found.folder.path, trial.uid) is None else ""

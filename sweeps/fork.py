@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.ledger import Ledger, read_events
+from results.ledger import read_events
 from results.ledger_line import Event
-from results.lock import SweepLock
 from results.ranking import settings
 from results.records import InheritedTrial, Objective, Sweep, TrialRecord
 from sweeps.adjust import adjusted
@@ -72,6 +71,7 @@ def fork_sweep(parents: Sequence[SweepFolder], target: SweepFolder, fork: Fork, 
         _compare_data(sweeps, cohort.fingerprint, cohort.split.fingerprint, reporter)
         with workplace(spec, cohort, reporter, interrupts) as place:
             source = parents[0].file("sweep.yaml")
+            parents[0].fetch("sweep.yaml")
             text = source.read_text("utf-8") if source.exists() else ""
             create_sweep(
                 target,
@@ -82,7 +82,7 @@ def fork_sweep(parents: Sequence[SweepFolder], target: SweepFolder, fork: Fork, 
                 parents=parent_facts(sweeps, known, cohort.split.test),
                 inherited=inherited,
             )
-            with SweepLock(target.lock), Ledger.open(target.ledger) as ledger:
+            with target.driving(), target.open_ledger() as ledger:
                 origins = ", ".join(f"{count} trials of {name}" for name, count in known.items())
                 reporter.note(f"{target.name}: starts from {origins}")
                 return search(place, target, ledger, _standing(spec, inherited), reporter, interrupts)

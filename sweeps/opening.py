@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 
 from cluster.config import Slots
 from results.fold import fold
-from results.ledger import Ledger, read_events
-from results.lock import SweepLock, is_locked
+from results.ledger import read_events
 from results.records import Opening, Sweep, TrialRecord
 from sweeps.candidates import Candidates, check_all_usable, check_any, find_weights, selected_trials
 from sweeps.cohort import Cohort
 from sweeps.engine import Reporter, checked_cohort, interruptible
 from sweeps.errors import UsageError
 from sweeps.executor.scoring import Scored, score_jobs
+from sweeps.ferry import OpenLedger
 from sweeps.folder import SweepFolder
 from sweeps.live import score
 from sweeps.provenance import difference_lines, undo
@@ -93,13 +93,16 @@ def open_test(
         SweepError: weights of a selected trial are gone. Nothing was opened.
         LedgerError: the ledger is damaged, or the disk refuses an event.
     """
-    if is_locked(folder.lock):
-        with SweepLock(folder.lock):  # says who drives it
+    folder = folder.to_drive()
+    if folder.is_driven():
+        with folder.driving():  # says who drives it
             pass
+    folder.refresh()
     plan_opening(folder, again=again, note=note, settings=settings)
-    with SweepLock(folder.lock), interruptible(reporter) as interrupts:
+    with folder.driving(), interruptible(reporter) as interrupts:
+        folder.refresh()
         plan = plan_opening(folder, again=again, note=note, settings=settings)
-        folder.stop.unlink(missing_ok=True)
+        folder.withdraw_stop()
         outcome = OpeningOutcome(folder, plan.number if plan.begun else 0, interrupted=True)
         try:
             cohort = checked_cohort(plan.spec, reporter)
@@ -107,7 +110,7 @@ def open_test(
             _warn(plan, reporter)
             with (
                 ray_for_test(plan.spec, cohort, plan.sizes_px, interrupts) as slots,
-                Ledger.open(folder.ledger) as ledger,
+                folder.open_ledger() as ledger,
             ):
                 _begin(plan, ledger, note, reporter)
                 outcome = OpeningOutcome(folder, plan.number, interrupted=True)
@@ -115,7 +118,7 @@ def open_test(
         except KeyboardInterrupt:
             return outcome
         finally:
-            folder.stop.unlink(missing_ok=True)
+            folder.withdraw_stop()
 
 
 def plan_opening(
@@ -222,7 +225,7 @@ def _warn(plan: OpeningPlan, reporter: Reporter) -> None:
         reporter.note("\n".join((*lines, *difference_lines(differences))))
 
 
-def _begin(plan: OpeningPlan, ledger: Ledger, note: str, reporter: Reporter) -> None:
+def _begin(plan: OpeningPlan, ledger: OpenLedger, note: str, reporter: Reporter) -> None:
     """Write down that the test patients are opened, before anything of them is prepared."""
     split, trials = plan.sweep.sweep.split, [trial.uid for trial in plan.trials]
     if plan.begun is not None:
@@ -245,7 +248,7 @@ def _begin(plan: OpeningPlan, ledger: Ledger, note: str, reporter: Reporter) -> 
 
 
 def _score(
-    plan: OpeningPlan, folder: SweepFolder, ledger: Ledger, cohort: Cohort, slots: Slots, reporter: Reporter
+    plan: OpeningPlan, folder: SweepFolder, ledger: OpenLedger, cohort: Cohort, slots: Slots, reporter: Reporter
 ) -> OpeningOutcome:
     failed = dict(plan.found.unusable)
     for uid, why in failed.items():
@@ -259,6 +262,7 @@ def _score(
             raise KeyboardInterrupt
 
     with (
+        folder.lookout(),
         prepare_test(plan.spec, cohort, plan.sizes_px, reporter) as scans,
         reporter.steps("scoring on the test patients", len(jobs)) as advance,
     ):
@@ -272,7 +276,7 @@ def _score(
     return OpeningOutcome(folder, plan.number, failed)
 
 
-def _record(scored: Scored, number: int, ledger: Ledger, patients: set[str]) -> str:
+def _record(scored: Scored, number: int, ledger: OpenLedger, patients: set[str]) -> str:
     """Write the score down; why there is none otherwise."""
     record = scored.record
     if record is None:

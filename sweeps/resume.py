@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from results.fold import fold
-from results.ledger import Ledger, read_events
+from results.ledger import read_events
 from results.ledger_line import Event
-from results.lock import SweepLock, is_locked
 from results.records import Sweep
 from results.storage import write_atomic
 from sweeps.adjust import adjusted, experiment, taken_over
 from sweeps.cohort import Cohort
-from sweeps.creation import as_json, case_digests
+from sweeps.creation import as_json, case_digests, keep_case_map
 from sweeps.engine import Outcome, Reporter, checked_cohort, interruptible, make_driver, outcome_of, search, workplace
 from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
@@ -84,27 +83,32 @@ def resume_sweep(
         LedgerError: the ledger is damaged, or the disk refuses an event.
         UsageError: spec, program or data differ from those that began it; says in what. Nothing was changed.
     """
-    if is_locked(folder.lock):
-        with SweepLock(folder.lock):  # says who drives it, before a long look at a long ledger
+    folder = folder.to_drive()
+    if folder.is_driven():
+        with folder.driving():  # says who drives it, before a long look at a long ledger
             pass
+    folder.refresh()
     found, _ = _planned(folder, settings, change)
     if found.findings.idle and found.sweep.sweep.closed == "finished":
         reporter.note(f"{folder.name}: {found.findings.line()}; nothing to do")
         return Outcome(folder, failures=found.standing.counts["failed"], idle=True)
-    with SweepLock(folder.lock), interruptible(reporter) as interrupts:
+    with folder.driving(), interruptible(reporter) as interrupts:
+        folder.refresh()
         found, changes = _planned(folder, settings, change)
         reporter.note(f"{folder.name}: {found.findings.line()}")
         if not found.findings.work:
             return _only_close(found, folder, reporter)
         # From here on somebody may ask for a stop; what is there was meant for a driver that is no more.
-        folder.stop.unlink(missing_ok=True)
+        folder.withdraw_stop()
         for text in (facts["note"] for _, facts in changes if facts.get("note")):
             reporter.note(text)
         cohort = checked_cohort(found.spec, reporter)
         check_data(folder, found.sweep, cohort)
-        with workplace(found.spec, cohort, reporter, interrupts) as place, Ledger.open(folder.ledger) as ledger:
+        keep_case_map(folder, cohort)
+        with workplace(found.spec, cohort, reporter, interrupts) as place, folder.open_ledger() as ledger:
             if settings:
                 write_atomic(folder.file("resolved.json"), as_json(_settled(folder, settings)))
+                folder.send("resolved.json")
             for name, facts in changes:
                 ledger.append(name, **facts)
             ledger.append("resumed", run=found.sweep.sweep.runs + 1)
@@ -238,7 +242,7 @@ class _Silent:
 
 def _only_close(found: Resumption, folder: SweepFolder, reporter: Reporter) -> Outcome:
     """All trials ended, but the ledger knows not all of it, or does not say so: it is written down, and no Ray is needed."""
-    with Ledger.open(folder.ledger) as ledger:
+    with folder.open_ledger() as ledger:
         ledger.append("resumed", run=found.sweep.sweep.runs + 1)
         driver = make_driver(found.spec, folder, ledger, found.standing, 1, _Silent())
         driver.take_up(found.findings.adopted)
@@ -255,6 +259,7 @@ def _settled(folder: SweepFolder, settings: Sequence[str]) -> dict[str, Any]:
 
 def _read_resolved(folder: SweepFolder) -> dict[str, Any] | None:
     path = folder.file("resolved.json")
+    folder.fetch("resolved.json")
     try:
         document = json.loads(path.read_bytes(), parse_constant=_refuse)
         if not isinstance(document, dict):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from results.ledger import Ledger
-from results.lock import SweepLock
 from sweeps.creation import Source, create_sweep
 from sweeps.engine import Outcome, Reporter, baseline, checked_cohort, interruptible, search, workplace
 from sweeps.folder import SweepFolder
@@ -34,5 +32,5 @@ def run_sweep(loaded: LoadedSpec, folder: SweepFolder, reporter: Reporter) -> Ou
         cohort = checked_cohort(spec, reporter)
         with workplace(spec, cohort, reporter, interrupts) as place:
             create_sweep(folder, spec, source, cohort, baseline(place))
-            with SweepLock(folder.lock), Ledger.open(folder.ledger) as ledger:
+            with folder.driving(), folder.open_ledger() as ledger:
                 return search(place, folder, ledger, build_standing(spec), reporter, interrupts)

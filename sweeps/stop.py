@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from results.lock import Holder, holder, is_locked
+from results.lock import Holder
 from sweeps.errors import SweepError, UsageError
 from sweeps.folder import SweepFolder
 
@@ -36,15 +36,17 @@ def stop_sweep(
         UsageError: nobody is at work on the sweep.
         SweepError: the driver is still there after `patience_s`.
     """
-    if not is_locked(folder.lock):
+    if not folder.is_driven():
         raise UsageError(
-            "the sweep is not running", where=folder.name, next_step=f"go on with: liversweep resume {folder.name}"
+            "the sweep is not running", where=folder.name, next_step=f"go on with: liversweep resume {folder.call}"
         )
     began = clock()
-    who = holder(folder.lock)
-    if not folder.stop.exists() and not (who is not None and _terminated(who)):
-        _ask(folder)
-    while is_locked(folder.lock):
+    who = folder.driver()
+    # Whoever drives a sweep in a store is told there: a process of that number may be another one's, in another container.
+    here = None if folder.ferry.uri else who
+    if not folder.ferry.stop_asked(folder.path) and not (here is not None and _terminated(here)):
+        folder.ask_to_stop()
+    while folder.is_driven():
         if clock() - began > patience_s:
             raise SweepError(
                 "the driver is still at work",
@@ -53,8 +55,8 @@ def stop_sweep(
                 allowed=f"{patience_s:g} s",
                 next_step="end the process; nothing that is finished is lost",
             )
-        time.sleep(_PAUSE_S)
-    folder.stop.unlink(missing_ok=True)
+        time.sleep(max(_PAUSE_S, folder.ferry.pause_s))
+    folder.withdraw_stop()
     return Stopped(clock() - began)
 
 
@@ -67,10 +69,3 @@ def _terminated(who: Holder) -> bool:
     except (ProcessLookupError, PermissionError):
         return False  # of another container, or another person: the file tells it
     return True
-
-
-def _ask(folder: SweepFolder) -> None:
-    try:
-        folder.stop.touch()
-    except OSError as error:
-        raise SweepError("the driver cannot be told to stop", where=str(folder.stop), got=error.strerror) from error

@@ -22,6 +22,9 @@ SCHEMA_VERSION = 1
 PARAMS, LATEST, FINAL, FAILED = "params.json", "latest.json", "final.json", "failed.json"
 WORKER, UNSTARTED, HEARTBEAT, LOG = "worker.json", "unstarted.json", "heartbeat", "log.txt"
 OVERLAYS = "overlays.npz"
+STATES = "state"
+RECORDS = (LATEST, FINAL, FAILED, WORKER, UNSTARTED, LOG)
+"""What a trial says of itself, for the driver to judge by."""
 STOP = "stop"
 MESSAGE_LIMIT = 500
 
@@ -34,8 +37,13 @@ _OWN_LINE = re.compile(rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.MULTILINE)
 def write_record(folder: Path, name: str, payload: Mapping[str, Any]) -> None:
     """Replace `folder/name` by `payload` as JSON; NaN and infinities become null."""
     folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / name, record_bytes(payload))
+
+
+def record_bytes(payload: Mapping[str, Any]) -> bytes:
+    """The content of a record."""
     text = json.dumps(finite({"schema_version": SCHEMA_VERSION, **payload}), indent=1, sort_keys=True, allow_nan=False)
-    write_atomic(folder / name, text.encode() + b"\n")
+    return text.encode() + b"\n"
 
 
 def read_record(folder: Path, name: str) -> dict[str, Any] | None:

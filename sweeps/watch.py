@@ -20,7 +20,6 @@ from results.fold import OngoingFold
 from results.follow import LedgerTail
 from results.ledger import Clock, utc_now
 from results.ledger_line import Event
-from results.lock import is_locked
 from results.records import Sweep, TrialRecord
 from sweeps.folder import SweepFolder
 from sweeps.live import Progress
@@ -111,15 +110,16 @@ class Watcher:
         Raises:
             LedgerError: see `news`.
         """
-        driven = is_locked(self.folder.lock)
+        driven = self.folder.is_driven()
         self._show(show)
         if not driven and not self.closed:
             sleep(GRACE_S)
-            driven = is_locked(self.folder.lock)
+            driven = self.folder.is_driven()
             self._show(show)
         return driven
 
     def _show(self, show: Callable[[Change], object]) -> None:
+        self.folder.ferry.look_at(self.folder.path, tuple(self._running))
         for change in self.news():
             show(change)
 

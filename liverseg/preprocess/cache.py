@@ -25,6 +25,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from liverseg.cache_root import default_cache_root
 from liverseg.config import PrepareConfig
 from liverseg.preprocess.arrays import PreparedCase
 from liverseg.preprocess.entry import DamagedEntry, decode, encode
@@ -58,12 +59,8 @@ class Cache:
 
     @staticmethod
     def default_root() -> Path:
-        """`$LIVERSWEEP_CACHE`, or `liversweep` below `$XDG_CACHE_HOME`, or `~/.cache/liversweep`. Empty means unset."""
-        if own := os.environ.get("LIVERSWEEP_CACHE"):
-            return Path(own).expanduser()
-        if shared := os.environ.get("XDG_CACHE_HOME"):
-            return Path(shared).expanduser() / "liversweep"
-        return Path.home() / ".cache" / "liversweep"
+        """See `liverseg.cache_root.default_cache_root`."""
+        return default_cache_root()
 
     def path(self, key: str) -> Path:
         """Where the entry of `key` (64 hex digits) is or would be."""

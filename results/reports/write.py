@@ -17,9 +17,9 @@ from results.sweep_folder import SweepFolder
 from results.tables.disagreement import selected_trials
 
 
-def read_document(sweep_folder: Path) -> Document:
+def read_document(sweep_folder: Path | SweepFolder) -> Document:
     """The document of a sweep's folder; raises `LedgerError`."""
-    folder = SweepFolder(sweep_folder)
+    folder = SweepFolder(sweep_folder) if isinstance(sweep_folder, Path) else sweep_folder
     sweep = folder.read()
     return build_document(sweep, best_pictures(folder, sweep), lambda cases: read_overlays(folder, sweep, cases))
 
@@ -45,7 +45,7 @@ def read_overlays(folder: SweepFolder, sweep: Sweep, cases: tuple[str, ...]) -> 
     )
 
 
-def write_reports(sweep_folder: Path, formats: Sequence[str]) -> list[Path]:
+def write_reports(sweep_folder: Path | SweepFolder, formats: Sequence[str]) -> list[Path]:
     """Write the report in each format into `<sweep folder>/report/` and return the files, in order.
 
     The same ledger and pictures give the same bytes. Each file is replaced in one step; nothing is written when any
@@ -56,9 +56,9 @@ def write_reports(sweep_folder: Path, formats: Sequence[str]) -> list[Path]:
         LedgerError: the ledger is missing or damaged.
     """
     chosen = [report_format(name) for name in dict.fromkeys(formats)]
-    document = read_document(sweep_folder)
+    folder = SweepFolder(sweep_folder) if isinstance(sweep_folder, Path) else sweep_folder
+    document = read_document(folder)
     rendered = [item for chosen_format in chosen for item in chosen_format.render(document).items()]
-    folder = SweepFolder(sweep_folder)
     target = folder.inside(folder.report)
     try:
         target.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from sweeps.cli.options import JsonOption, RootOption
 
 if TYPE_CHECKING:
     from results.comparisons import SweepComparison
-    from sweeps.folder import SweepFolder
+    from sweeps.folder import Runs, SweepFolder
 
 FORMATS = ("markdown", "csv", "json", "latex")
 
@@ -78,7 +78,7 @@ def compare(
     _show(document, as_json)
 
 
-def _folders(names: Sequence[str], runs: Path, *, alone: bool) -> list[SweepFolder]:
+def _folders(names: Sequence[str], runs: Runs, *, alone: bool) -> list[SweepFolder]:
     from sweeps.errors import UsageError
     from sweeps.folder import SweepFolder
 

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from sweeps.folder import Runs
+
+
+def parse_root(text: str | Path) -> Runs:
+    """A folder, or where sweeps lie in a store."""
+    from results.store.location import is_uri
+
+    if not is_uri(str(text)):
+        return Path(text)
+    from results.store.location import open_store
+    from sweeps.stored_runs import StoredRuns
+
+    return StoredRuns(open_store(str(text)).uri.rstrip("/"))
+
 
 SpecArgument = Annotated[
     str,
@@ -17,7 +33,15 @@ SetOption = Annotated[
         "--set", metavar="KEY=VALUE", help="Change a value of the spec, e.g. --set search.trials=10. Repeatable."
     ),
 ]
-RootOption = Annotated[Path, typer.Option("--runs", help="Folder that holds the sweeps.")]
+RootOption = Annotated[
+    Any,  # Path or StoredRuns, which Typer cannot spell
+    typer.Option(
+        "--runs",
+        metavar="FOLDER|URI",
+        parser=parse_root,
+        help="Folder that holds the sweeps, or s3://bucket/prefix, gs://bucket/prefix, file:///folder.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 NameArgument = Annotated[
     str | None,

@@ -49,15 +49,17 @@ def plan(
             room=room,
             on_architecture=advance,
         )
-    free = free_bytes(runs)
-    problem = shortage(found.disk, runs, cache_root(loaded.spec), loaded.spec.keep.min_free_bytes)
+    # Of a store only the mirror takes room of this machine.
+    place = runs if isinstance(runs, Path) else runs.mirror()
+    free = free_bytes(place)
+    problem = shortage(found.disk, place, cache_root(loaded.spec), loaded.spec.keep.min_free_bytes)
     if problem:
         note(f"warning: {problem}")
     if as_json:
         document = found.as_dict()
         write_json(document | {"disk": document["disk"] | {"free_bytes": free, "fits": problem is None}})
     else:
-        print_tables([_table(found), *_lines(found, cohort, f"{size_text(free)} free under {runs}/")])
+        print_tables([_table(found), *_lines(found, cohort, f"{size_text(free)} free under {place}/")])
     if found.hopeless:
         raise UsageError(
             "no trial of these networks fits into the memory that it may have",

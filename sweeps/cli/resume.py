@@ -100,7 +100,7 @@ def stop(name: SweepArgument, runs: RootOption = Path("runs")) -> None:
 
     folder = SweepFolder.existing(name, runs)
     done = stop_sweep(folder)
-    note(f"{folder.name} stopped after {done.seconds:.1f} s; go on with: liversweep resume {folder.name}")
+    note(f"{folder.name} stopped after {done.seconds:.1f} s; go on with: liversweep resume {folder.call}")
 
 
 def places(settings: list[str], data: Path | None, cluster: Sequence[str] = ()) -> list[str]:

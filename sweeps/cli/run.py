@@ -112,14 +112,14 @@ def _go_on(spec: Spec, folder: SweepFolder, reporter: TerminalReporter) -> Outco
 
 def finish(outcome: Outcome, as_json: bool) -> None:
     """Reports, tables and the exit code of a run. After an interrupt there is no time for reports."""
-    name = outcome.folder.name
+    name = outcome.folder.call
     if outcome.interrupted:
         note(f"interrupted; nothing is lost, go on with: liversweep resume {name}")
         raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.disk_message:
         note(f"error: {outcome.disk_message}")
         raise typer.Exit(EXIT_FAILURE)
-    _show(outcome.folder.path, as_json, write=not outcome.idle or _outdated(outcome.folder))
+    _show(outcome.folder, as_json, write=not outcome.idle or _outdated(outcome.folder))
     if outcome.failures:
         note(f"{outcome.failures} trials failed; see: liversweep show {name}; try them again: liversweep retry {name}")
         raise typer.Exit(EXIT_FAILED_TRIALS)
@@ -131,14 +131,19 @@ def _outdated(folder: SweepFolder) -> bool:
     return not last.exists() or last.stat().st_mtime_ns < folder.ledger.stat().st_mtime_ns
 
 
-def wrote(files: Sequence[Path]) -> list[str]:
-    """A line for the page to look at, and one for the files beside it."""
+def wrote(files: Sequence[Path], folder: SweepFolder) -> list[str]:
+    """A line for the page to look at, and one for the files beside it. From here on everybody sees them.
+
+    Raises:
+        ResultsError: they could not be sent to the store.
+    """
+    folder.send("report/")
     pages = [f"wrote {path}" for path in files if path.suffix == ".html"]
     others = len(files) - len(pages)
     return [*pages, *([f"and {others} files beside it: Markdown, CSV, JSON and LaTeX"] if others else [])]
 
 
-def _show(path: Path, as_json: bool, *, write: bool) -> None:
+def _show(folder: SweepFolder, as_json: bool, *, write: bool) -> None:
     """The reports on disk, then the ranked tables (or the JSON report) on stdout: these also when the disk takes no report.
 
     Raises:
@@ -149,11 +154,11 @@ def _show(path: Path, as_json: bool, *, write: bool) -> None:
 
     refusal: ResultsError | None = None
     try:
-        for line in wrote(write_reports(path, REPORTS)) if write else ():
+        for line in wrote(write_reports(folder, REPORTS), folder) if write else ():
             note(line)
     except ResultsError as error:
         refusal = error
-    print_document(read_document(path), as_json)
+    print_document(read_document(folder), as_json)
     if refusal is not None:
-        note(f"the results are safe in the ledger; write the report later with: liversweep report {path.name}")
+        note(f"the results are safe in the ledger; write the report later with: liversweep report {folder.call}")
         raise refusal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,10 +11,13 @@ from sweeps.cli.console import note, print_document, print_tables, write_json, w
 from sweeps.cli.options import JsonOption, NameArgument, RootOption
 from sweeps.cli.run import REPORTS
 
+if TYPE_CHECKING:
+    from sweeps.folder import Runs
+
 
 def list_sweeps(runs: RootOption = Path("runs"), as_json: JsonOption = False) -> None:
     """List the sweeps, newest first, with their state and best trial."""
-    from results.sweep_folder import list_sweeps as listings
+    from sweeps.folder import listings
 
     found = listings(runs)
     if as_json:
@@ -56,7 +59,7 @@ def show(
     else:
         from results.reports.write import read_document
 
-        print_document(read_document(folder.path), as_json, factors)
+        print_document(read_document(folder), as_json, factors)
 
 
 def report(
@@ -70,11 +73,14 @@ def report(
     """Write a sweep's report again from its ledger: runs/NAME/report."""
     from results.reports.write import write_reports
 
-    for path in write_reports(_folder(name, runs).path, formats or REPORTS):
+    folder = _folder(name, runs)
+    paths = write_reports(folder, formats or REPORTS)
+    folder.send("report/")
+    for path in paths:
         write_text(str(path))
 
 
-def _folder(name: str | None, runs: Path) -> Any:
+def _folder(name: str | None, runs: Runs) -> Any:
     from sweeps.folder import SweepFolder
 
     return SweepFolder.newest(runs) if name is None else SweepFolder.existing(name, runs)
@@ -83,6 +89,7 @@ def _folder(name: str | None, runs: Path) -> Any:
 def _show_reproduction(folder: Any, as_json: bool) -> None:
     from sweeps.cli.repro import print_reproduction, reproduction
 
+    folder.fetch("sweep.yaml", "resolved.json", "env.json")
     document = reproduction(folder)
     if as_json:
         write_json(document)
@@ -105,6 +112,7 @@ def _show_trial(folder: Any, uid: str) -> None:
     document = asdict(found[0])
     del document["history_json"], document["scores_json"]
     document |= {"history": found[0].history, "case_scores": list(found[0].case_scores)}
+    folder.fetch(f"trials/{found[0].uid}/log.txt")
     document["log"] = str(folder.trial(found[0].uid) / "log.txt")
     write_json({"schema_version": 1, **finite(document)})
 

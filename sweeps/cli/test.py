@@ -72,17 +72,17 @@ def _finish(outcome: OpeningOutcome, as_json: bool) -> None:
     """The reports on disk, the scores on stdout, and the exit code. After an interrupt there is no time for reports."""
     from results.reports.write import read_document, write_reports
 
-    path = outcome.folder.path
+    folder = outcome.folder
     if outcome.interrupted:
         done = "what was scored is kept; go on with" if outcome.opening else "nothing was opened; begin anew with"
         tell(f"interrupted; {done}: liversweep test {outcome.folder.name}")
         raise typer.Exit(EXIT_INTERRUPTED)
-    document = read_document(path)
+    document = read_document(folder)
     if as_json:
         write_json(_as_json(outcome, document))
     else:
         print_section(document, "test-patients")
-    for line in wrote(write_reports(path, REPORTS)):
+    for line in wrote(write_reports(folder, REPORTS), folder):
         tell(line)
     if outcome.failed:
         count = len(outcome.failed)

@@ -53,7 +53,7 @@ def watch(
         audience = _tell_json if as_json else _tell
         audience(watcher, driven, interval, plain)
     except KeyboardInterrupt:
-        note(f"no longer watching; the sweep goes on, and ends with: liversweep stop {folder.name}")
+        note(f"no longer watching; the sweep goes on, and ends with: liversweep stop {folder.call}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if state_of(watcher, driven=False) == "gone":
         raise typer.Exit(EXIT_FAILURE)
@@ -93,7 +93,7 @@ def _tell(watcher: Watcher, driven: bool, interval: float, plain: bool) -> None:
                     view.show(change.name, change.uid, change.fields)
 
             _follow(watcher, show, interval)
-    print_document(read_document(watcher.folder.path), as_json=False)
+    print_document(read_document(watcher.folder), as_json=False)
     note(_words(watcher, state_of(watcher, driven=False)))
 
 
@@ -109,7 +109,7 @@ def _tell_json(watcher: Watcher, driven: bool, interval: float, plain: bool) -> 
 
 def _follow(watcher: Watcher, show: Callable[[Change], object], interval: float) -> None:
     while True:
-        time.sleep(interval)
+        time.sleep(max(interval, watcher.folder.ferry.pause_s))
         if not watcher.look(show):
             return
 
@@ -150,5 +150,5 @@ def _words(watcher: Watcher, state: str) -> str:
         "failed": "ended with an error",
         "gone": "is unfinished: the driver is gone",
     }[state]
-    again = "" if state in ("running", "finished") else f"; continue with: liversweep resume {name}"
+    again = "" if state in ("running", "finished") else f"; continue with: liversweep resume {watcher.folder.call}"
     return f"{name} {words}{again}"

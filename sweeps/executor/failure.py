@@ -1,10 +1,11 @@
-"""Why a trial gave up: its kind of failure and one readable line, or a full disk, which is no trial's fault."""
+"""Why a trial gave up: its kind of failure and one readable line, or a full disk or silent store, no trial's fault."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
 
+from results.errors import StoreError
 from sweeps.errors import SweepError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -18,13 +19,20 @@ class InvalidReport(SweepError):
 
 
 def disk_full(error: BaseException) -> bool:
-    """Whether a full disk, quota or file size limit is at the bottom of an error."""
-    return _refusal(error) is not None
+    """Whether a full disk, quota or file size limit, or a store that does not answer, is at the bottom of an error."""
+    return _refusal(error) is not None or store_trouble(error) is not None
+
+
+def store_trouble(error: BaseException) -> StoreError | None:
+    """The store's refusal at the bottom of an error."""
+    return next((item for item in _chain(error) if isinstance(item, StoreError)), None)
 
 
 def disk_message(error: BaseException) -> str:
     """What the system said when the disk was full, and of which file; the error's own text when it did not."""
-    full = _refusal(error)
+    full, trouble = _refusal(error), store_trouble(error)
+    if trouble is not None:
+        return str(trouble)
     if full is None:
         return " ".join(str(error).split())
     return f"{full.strerror}: {full.filename}" if full.filename else str(full.strerror)

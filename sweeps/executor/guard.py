@@ -77,12 +77,19 @@ class Guard:
         limits: what it may use.
         stand: how far it is; called from the guard's thread.
         clock: seconds that only go forward.
+        tell: called once `failed.json` is written, before the process ends; must return soon, whatever hangs.
     """
 
     def __init__(
-        self, folder: Path, limits: Limits, stand: Callable[[], Stand], clock: Callable[[], float] = time.monotonic
+        self,
+        folder: Path,
+        limits: Limits,
+        stand: Callable[[], Stand],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        tell: Callable[[], None] = lambda: None,
     ) -> None:
-        self._folder, self._limits, self._stand, self._clock = folder, limits, stand, clock
+        self._folder, self._limits, self._stand, self._clock, self._tell = folder, limits, stand, clock, tell
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._armed = False
@@ -181,6 +188,7 @@ class Guard:
                 faulthandler.dump_traceback(file=self._log, all_threads=True)
             epochs, seconds = self._stand().epochs, self.seconds
             trial_files.write_failure(self._folder, kind, message, epochs=epochs, seconds=seconds)
+            self._tell()
         finally:
             os._exit(EXIT_STATUS)
 

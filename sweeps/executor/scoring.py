@@ -7,14 +7,18 @@ survive the way to the driver; a worker that dies is told by Ray. What is printe
 from __future__ import annotations
 
 import importlib
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cluster.config import Slots
+from results.store.location import open_store
+from results.store.mirror import pull, push
 from sweeps import trial_files
 from sweeps.executor.failure import disk_full, disk_message, failure_message
 from sweeps.executor.trial_log import TrialLog
@@ -39,12 +43,14 @@ class ScoringJob:
         trial: its folder, where the log is.
         weights: folder of its checkpoint.
         size_px: side of its input: at which size the scans are read.
+        store: URI of the sweep, when it lies in a store: the folders are then those of the driver's machine.
     """
 
     uid: str
     trial: Path
     weights: Path
     size_px: int
+    store: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,11 @@ def _fetched(ref: ObjectRef[Scored], job: ScoringJob) -> Scored:
 
 def score_job(job: ScoringJob, scans: Prepared, slots: Slots, scorer: str) -> Scored:
     """Worker side: one job, whatever happens to it."""
+    with at_hand(job) as there:
+        return _score_job(there, scans, slots, scorer)
+
+
+def _score_job(job: ScoringJob, scans: Prepared, slots: Slots, scorer: str) -> Scored:
     log = TrialLog(job.uid, job.trial / trial_files.LOG)
     began = time.monotonic()
     try:
@@ -124,6 +135,23 @@ def score_job(job: ScoringJob, scans: Prepared, slots: Slots, scorer: str) -> Sc
         return Scored(job.uid, None, message[:MESSAGE_LIMIT])
     finally:
         log.close()
+
+
+@contextmanager
+def at_hand(job: ScoringJob) -> Iterator[ScoringJob]:
+    """The job with its weights and its log on this machine; for a sweep in a store these are fetched, and the log is sent."""
+    if not job.store:
+        yield job
+        return
+    with tempfile.TemporaryDirectory(prefix="liversweep-") as place:
+        sweep, store = Path(place), open_store(job.store)
+        trial, weights = f"trials/{job.uid}", job.weights.name
+        pull(store, sweep, prefix=f"{trial}/{weights}")
+        pull(store, sweep, [f"{trial}/{trial_files.LOG}"])
+        (sweep / trial).mkdir(parents=True, exist_ok=True)
+        yield replace(job, trial=sweep / trial, weights=sweep / trial / weights)
+        if (sweep / trial / trial_files.LOG).exists():
+            push(sweep, store, [f"{trial}/{trial_files.LOG}"])
 
 
 def _scored(job: ScoringJob, scans: Prepared, slots: Slots, scorer: str) -> Mapping[str, Any]:

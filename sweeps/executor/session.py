@@ -13,15 +13,16 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liverseg.config import TrainConfig
 from liverseg.errors import DeadlineError
+from results.errors import ResultsError
 from sweeps import trial_files
 from sweeps.errors import SweepError
 from sweeps.executor.artefacts import Artefacts
-from sweeps.executor.failure import disk_full, disk_message, failure_kind, failure_message, sent_away
+from sweeps.executor.desk import desk_for
+from sweeps.executor.failure import disk_full, disk_message, failure_kind, failure_message, sent_away, store_trouble
 from sweeps.executor.full_scores import with_full_scores
 from sweeps.executor.guard import Guard, Limits, Stand, deadline_message
 from sweeps.executor.memory import return_free_memory
@@ -47,13 +48,14 @@ class TrialSession:
 
     def __init__(self, payload: Mapping[str, Any], setting: TrialSetting, node_id: str | None = None) -> None:
         self.payload, self.setting, self.node_id = payload, setting, node_id
-        self.folder = setting.trial_folder(payload["uid"])
+        self._desk = desk_for(setting, payload["uid"], payload["attempt"])
+        sweep = self._desk.sweep
+        self.folder = sweep / "trials" / payload["uid"]
         self.run: Trainer | None = None
         self._config: TrainConfig | None = None
-        sweep = Path(setting.sweep_folder)
         limits = Limits(setting.memory_bytes, setting.deadline_s, setting.stall_s)
         self._log = TrialLog(payload["uid"], self.folder / trial_files.LOG)
-        self._guard = Guard(self.folder, limits, self._stand)
+        self._guard = Guard(self.folder, limits, self._stand, tell=self._desk.last_word)
         self._pulse = Pulse(self.folder / trial_files.HEARTBEAT, sweep / trial_files.STOP, self._guard.beat)
         self._artefacts = Artefacts(sweep, payload["uid"], setting.keep_last)
         self._begun = self._unsaved = False
@@ -64,7 +66,8 @@ class TrialSession:
         Returns:
             After an epoch: its metrics and numbers (None where not finite), `checkpoint` (`epoch`, `path`, `sha256`; None
             when no state was saved), `last` and `done`. When all were asked to stop: `stopped`, `done`, `epoch`, `last`
-            and `checkpoint`. When the disk is full: `disk_full`, `done`, `epoch`, `last` and `message`.
+            and `checkpoint`. When the disk is full: `disk_full`, `done`, `epoch`, `last` and `message`; also
+            when the store does not answer, with `store`.
 
         Raises:
             SweepError: the trial failed; `failed.json` says why in one line.
@@ -73,7 +76,11 @@ class TrialSession:
         try:
             self._begin()
             with self._log.captured(), self._guard.watching():
-                return self._step()
+                result = self._step()
+                self._desk.deliver(self._pulse.beat, whole=result["done"])
+            if result["done"]:
+                self._desk.clear()
+            return result
         # Also `sys.exit` and a keyboard interrupt inside a trainer end the trial, and not the worker without a word.
         except BaseException as error:
             if sent_away(error):
@@ -87,15 +94,19 @@ class TrialSession:
             self.run = None
             _release()
         self._log.close()
+        self._desk.clear()
 
     def _begin(self) -> None:
         """Sign for the attempt."""
         if self._begun:
             return
+        self._desk.begin(self.payload["state"])
         self.folder.mkdir(parents=True, exist_ok=True)
         self._artefacts.begin(self.payload["state"])
         worker = {"pid": os.getpid(), "host": socket.gethostname(), "node_id": self.node_id, "began": time.time()}
-        trial_files.write_record(self.folder, trial_files.WORKER, {**worker, "attempt": self.payload["attempt"]})
+        worker |= {"attempt": self.payload["attempt"], **self._desk.facts()}
+        trial_files.write_record(self.folder, trial_files.WORKER, worker)
+        self._desk.deliver(whole=False)
         self._guard.start()
         self._begun = True
 
@@ -124,7 +135,7 @@ class TrialSession:
         run = build_trainer(self._config, self.setting, int(self.payload.get("fold") or 0), self._pulse.batch)
         self._pulse.beat()
         if state is not None:
-            run.restore(Path(self.setting.sweep_folder) / state)
+            run.restore(self._desk.sweep / state)
             self._unsaved = not self._artefacts.agree(run, state)
             self._tell_latest(run)
         self.run = run
@@ -199,13 +210,15 @@ class TrialSession:
                 self._log.error("".join(traceback.format_exception(error)))
                 seconds = self._guard.seconds
                 trial_files.write_failure(self.folder, kind, message, epochs=self._epochs, seconds=seconds)
+                self._desk.deliver()
                 # Its traceback is in the log; what it refers to may not survive the way to the driver.
                 raise SweepError(message) from None
-        except OSError as other:
+        except (OSError, ResultsError) as other:
             if not disk_full(other):
                 raise
             full = other
-        return {"disk_full": True, "done": True, "epoch": self._epochs, "last": False, "message": disk_message(full)}
+        result = {"disk_full": True, "done": True, "epoch": self._epochs, "last": False, "message": disk_message(full)}
+        return result | ({"store": True} if store_trouble(full) else {})
 
     @property
     def _epochs(self) -> int:
@@ -217,7 +230,7 @@ class TrialSession:
 
         if self.payload["state"] is None:
             return 0
-        folder = Path(self.setting.sweep_folder) / self.payload["state"]
+        folder = self._desk.sweep / self.payload["state"]
         with usable(folder):
             return len(parse_state((folder / STATE).read_bytes()).values["history"])
 

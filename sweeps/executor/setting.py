@@ -29,6 +29,7 @@ class TrialSetting:
         stall_s: seconds without a completed batch after which a trial is ended; None never ends one for that.
         memory_bytes: memory of its own that a trial's process may use; None sets no limit.
         gpus: its GPUs, or its part of one, which its backend is held to; see `liverseg.training.gpu`.
+        store: URI of the sweep, when it lies in a store and not in `sweep_folder`; see `sweeps.executor.desk`.
     """
 
     sweep_folder: str
@@ -46,6 +47,7 @@ class TrialSetting:
     stall_s: float | None = 600.0
     memory_bytes: int | None = None
     gpus: float = 0.0
+    store: str = ""
 
     def trial_folder(self, uid: str) -> Path:
         """Where the records of a trial lie."""

@@ -13,8 +13,8 @@ from typing import Any
 
 from ray import get_runtime_context, tune
 
-from sweeps import trial_files
 from sweeps.errors import SweepError
+from sweeps.executor.desk import say_unstarted
 from sweeps.executor.memory import private_memory_bytes
 from sweeps.executor.session import TrialSession
 from sweeps.executor.setting import TrialSetting
@@ -53,9 +53,8 @@ class Trial(tune.Trainable):
         limit, used = self._setting.memory_bytes, private_memory_bytes()
         if limit is not None and used > _USED_UP * limit:
             message = f"process {os.getpid()} still holds {used / 1e9:.2f} GB of the {limit / 1e9:.2f} GB of a trial"
-            folder = self._setting.trial_folder(self._payload["uid"])
             record = {"attempt": self._payload["attempt"], "message": message}
-            trial_files.write_record(folder, trial_files.UNSTARTED, record)
+            say_unstarted(self._setting, self._payload["uid"], record)
             raise SweepError(message, next_step="the trial starts in a fresh process")
         return True
 

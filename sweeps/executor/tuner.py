@@ -25,6 +25,7 @@ from results.errors import ResultsError
 from sweeps.errors import SweepError
 from sweeps.executor.death import UNREACHED, Losses, cause_of_death, seconds_in_attempt, signed_worker
 from sweeps.executor.ended import Ended
+from sweeps.executor.gathering import gather_records
 from sweeps.executor.setting import TrialSetting
 from sweeps.executor.trial import Trial
 from sweeps.executor.watch import Watch, kill_worker
@@ -142,6 +143,7 @@ class DriverScheduler(_Adapter, FIFOScheduler):
         uid = self._searcher.uids[trial.trial_id]
         with self._failing.guarded():
             folder, attempt = self._driver.folder.trial(uid), self._driver.launch(uid).attempt
+            gather_records(self._driver.folder, uid, attempt)
             death = cause_of_death(folder, attempt, trial.error_file)
             if death.disk:
                 self._driver.paused(uid, {"disk_full": True, "message": death.disk})

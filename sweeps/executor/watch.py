@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps import trial_files
+from sweeps.executor.desk import records_of
 
 MARGIN_S = 2.5
 """What a worker gets on top of its own limits before the driver steps in."""
@@ -34,22 +35,25 @@ class Sentence:
         worker: what the worker wrote of itself.
         reason: one line for `failed.json`.
         seconds: how long the attempt has lasted.
+        store: URI of the sweep, when it lies in a store; the driver's folder is then not known where the worker runs.
     """
 
     trial: Path
     worker: dict[str, Any]
     reason: str
     seconds: float
+    store: str = ""
 
     def carry_out(self) -> None:
         """Say why and end the process, on its own machine. Nothing when another attempt has begun since.
 
         A trial that has written its final record stays finished: only its process did not find its end.
         """
-        if trial_files.read_record(self.trial, trial_files.WORKER) != self.worker:
-            return
-        if not any((self.trial / name).exists() for name in (trial_files.FINAL, trial_files.FAILED)):
-            trial_files.write_failure(self.trial, "timeout", self.reason, epochs=0, seconds=self.seconds)
+        with records_of(self.trial, self.store) as trial:
+            if trial_files.read_record(trial, trial_files.WORKER) != self.worker:
+                return
+            if not any((trial / name).exists() for name in (trial_files.FINAL, trial_files.FAILED)):
+                trial_files.write_failure(trial, "timeout", self.reason, epochs=0, seconds=self.seconds)
         kill(int(self.worker["pid"]))
 
 
@@ -73,6 +77,11 @@ class Watch:
         stall_s: time without a heartbeat; None for no limit.
         end: has a sentence carried out; once more after the same time when nothing came of it.
         clock: seconds that only go forward.
+        store: see `Sentence`.
+        lag_s: how old what is seen of a worker may be.
+
+    Attributes:
+        sees: whether workers can be seen now; while they cannot, none is held to its limits.
     """
 
     def __init__(
@@ -83,8 +92,12 @@ class Watch:
         *,
         end: End | None = None,
         clock: Callable[[], float] = time.monotonic,
+        store: str = "",
+        lag_s: float = 0.0,
     ) -> None:
         self._trials, self._deadline, self._stall = trials, deadline_s, stall_s
+        self._store, self._margin = store, MARGIN_S + lag_s
+        self.sees: Callable[[], bool] = lambda: True
         self._end, self._clock = end or end_worker, clock
         self._seen: dict[str, _Seen] = {}
         self._looked = -1e9
@@ -96,7 +109,7 @@ class Watch:
             running: trials that were handed out, and in which attempt they are. What an earlier attempt left is no sign.
         """
         now = self._clock()
-        if now - self._looked < PAUSE_S or (self._deadline is None and self._stall is None):
+        if now - self._looked < PAUSE_S or (self._deadline is None and self._stall is None) or not self.sees():
             return ()
         self._looked = now
         for uid in self._seen.keys() - running.keys():
@@ -114,7 +127,7 @@ class Watch:
         reason = self._reason(now - since, now - seen.moved)
         if reason is None:
             return False
-        self._end(Sentence(folder, worker, reason, now - seen.began))
+        self._end(Sentence(folder, worker, reason, now - seen.began, self._store))
         self._seen.pop(uid)
         return True
 
@@ -128,12 +141,12 @@ class Watch:
         return seen
 
     def _reason(self, running_s: float, silent_s: float) -> str | None:
-        if self._deadline is not None and running_s > self._deadline + MARGIN_S:
+        if self._deadline is not None and running_s > self._deadline + self._margin:
             return (
                 f"the worker stood still past the deadline; allowed: {self._deadline:g} s; raise trial.deadline, or "
                 "lower epochs, size or the network's width"
             )
-        if self._stall is not None and silent_s > self._stall + MARGIN_S:
+        if self._stall is not None and silent_s > self._stall + self._margin:
             return (
                 f"the worker gave no sign of life for {silent_s:.0f} s; allowed: {self._stall:g} s; look at its log, or "
                 "raise trial.stall"

@@ -12,16 +12,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from results.ledger import Ledger
 from results.records import Checkpoint
 from sweeps import trial_files
-from sweeps.disk import full_text
+from sweeps.disk import full_text, silent_text
+from sweeps.ferry import OpenLedger
 from sweeps.folder import SweepFolder
 from sweeps.search.open_trial import End
 from sweeps.search.plan import Proposal
 from sweeps.search.reconcile import Adoption
 from sweeps.search.replay import objective_values
-from sweeps.search.retention import Release, Retention, delete, present
+from sweeps.search.retention import Release, Retention, delete, entries
 from sweeps.search.standing import Standing
 from sweeps.search.states import State, newest_state
 
@@ -75,7 +75,7 @@ class Driver:
     def __init__(
         self,
         folder: SweepFolder,
-        ledger: Ledger,
+        ledger: OpenLedger,
         standing: Standing,
         slots: int,
         view: View,
@@ -87,6 +87,7 @@ class Driver:
         self.slots, self.retention, self._low_disk = slots, retention, low_disk
         self.interrupted = False
         self.disk_message = ""
+        self._silent = self.cut_off = False
         self._launches: dict[str, Launch] = {}
         self._unneeded: list[Release] = []
         self._noted = 0
@@ -159,9 +160,15 @@ class Driver:
     def paused(self, uid: str, result: Mapping[str, Any]) -> None:
         """The trial has saved its state and let go of its worker, because all were asked to stop or the disk is full."""
         if result.get("disk_full"):
-            self.disk_message = full_text(self.folder.path, str(result.get("message")))
+            self.out_of_room(str(result.get("message")), store=bool(result.get("store")))
         self._checkpoint(uid, result)
         self._park(uid)
+
+    def out_of_room(self, reason: str, *, store: bool = False) -> None:
+        """Start no further trial, because a disk is full or the store does not answer; what was said first counts."""
+        text = silent_text(self.folder.where, reason) if store else full_text(self.folder.path, reason)
+        self.disk_message = self.disk_message or text
+        self._silent = self._silent or store
 
     def ended(
         self, uid: str, error: str | None = None, *, kind: str = "crash", blameless: str = "", seconds: float = 0.0
@@ -179,6 +186,7 @@ class Driver:
             return
         trial = self.standing.open[uid]
         folder = self.folder.trial(uid)
+        self.folder.fetch_records(uid)
         final = trial_files.read_record(folder, trial_files.FINAL)
         failed = trial_files.read_record(folder, trial_files.FAILED)
         latest = trial_files.read_record(folder, trial_files.LATEST)
@@ -214,7 +222,7 @@ class Driver:
         for uid, trial in self.standing.open.items():
             if not trial.parked:
                 self._park(uid)
-        reason = "interrupted" if self.interrupted else "disk" if self.disk_message else "finished"
+        reason = "interrupted" if self.interrupted or self._silent else "disk" if self.disk_message else "finished"
         self.ledger.append("closed", reason=reason)
 
     def _queued(self) -> Proposal | None:
@@ -233,7 +241,9 @@ class Driver:
 
     def _hand_out(self, chosen: Proposal) -> bool:
         """Choose the state to start from; False when there must be one and is none, which fails the trial."""
-        uid, folder = chosen.uid, self.folder
+        uid, folder, attempt = chosen.uid, self.folder, self.standing.open[chosen.uid].attempt
+        # One that no worker ever had has no state.
+        folder.fetch_states(*([uid] if attempt else []), *([chosen.continues] if chosen.continues else []))
         state = newest_state(folder.path, uid)
         if state is None and chosen.continues:
             state = newest_state(folder.path, chosen.continues)
@@ -243,9 +253,10 @@ class Driver:
                 return False
         # What an earlier attempt left must not be taken for the end of this one.
         for record in (trial_files.FAILED, trial_files.FINAL, trial_files.WORKER):
-            (folder.trial(uid) / record).unlink(missing_ok=True)
+            folder.remove(f"trials/{uid}/{record}")
         trial_files.write_record(folder.trial(uid), trial_files.PARAMS, chosen.payload())
-        self._launches[uid] = Launch(chosen, self.standing.open[uid].attempt + 1, state)
+        folder.send(f"trials/{uid}/{trial_files.PARAMS}")
+        self._launches[uid] = Launch(chosen, attempt + 1, state)
         return True
 
     def _checkpoint(self, uid: str, result: Mapping[str, Any]) -> None:
@@ -303,9 +314,10 @@ class Driver:
         wanted = {*standing.longer, *standing.open, *(trial.proposal.continues for trial in standing.open.values())}
         now = [item for item in self._unneeded if item.uid not in wanted]
         self._unneeded = [item for item in self._unneeded if item.uid in wanted]
-        for item in now:
-            folder = self.folder.trial(item.uid)
-            if present(folder, item.what):
+        names = [[f"trials/{item.uid}/{name}" for name in entries(item.what)] for item in now]
+        for item, group, kept in zip(now, names, self.folder.kept(names), strict=True):
+            if kept:
                 self.ledger.append("released", uid=item.uid, what=list(item.what))
                 with suppress(OSError):  # the next run tries again
-                    delete(folder, item.what)
+                    delete(self.folder.trial(item.uid), item.what)
+                    self.folder.forget(*group)

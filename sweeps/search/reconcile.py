@@ -79,6 +79,8 @@ def reconcile(standing: Standing, folder: SweepFolder) -> Findings:
     states: dict[str, State] = {}
     for uid in list(standing.queue):
         trial = standing.open[uid]
+        folder.fetch_states(uid)
+        folder.fetch_records(uid)
         state = newest_state(folder.path, uid)
         end = _ended(folder, trial) or _should_have_ended(standing, folder, trial, state)
         if end is not None:

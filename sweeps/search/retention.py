@@ -247,15 +247,24 @@ def delete(trial: Path, what: Iterable[str]) -> None:
             _remove(hidden)
 
 
+def entries(what: Iterable[str]) -> list[str]:
+    """What `delete` removes from a trial's folder, if it is there: what a crash may have left included."""
+    return [name for part in what for entry in _ENTRIES[part] for name in (entry, _hidden(entry))]
+
+
 def present(trial: Path, what: Iterable[str]) -> bool:
-    """Whether `delete` would find anything to remove, what a crash has left included."""
-    return any(os.path.lexists(path) for pair in _entries(trial, what) for path in pair)
+    """Whether `delete` would find anything to remove."""
+    return any(os.path.lexists(trial / name) for name in entries(what))
 
 
 def _entries(trial: Path, what: Iterable[str]) -> list[tuple[Path, Path]]:
     """Where each folder or file of some parts lies, and where it is while it is being removed."""
     names = [name for part in what for name in _ENTRIES[part]]
-    return [(trial / name, trial / f".{name}.released") for name in names]
+    return [(trial / name, trial / _hidden(name)) for name in names]
+
+
+def _hidden(name: str) -> str:
+    return f".{name}.released"
 
 
 def _remove(path: Path) -> None:

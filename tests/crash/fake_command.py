@@ -66,6 +66,7 @@ def fake_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
         keep_last=spec.keep.last,
         save_every=spec.keep.every,
         trainer=FAKE,
+        store=folder.ferry.uri,
     )
 
 

@@ -18,7 +18,7 @@ from cluster.config import Slots
 from results.ledger import Ledger, read_events
 from results.ledger_line import Event
 from results.records import Sweep
-from sweeps.engine import Outcome, Workplace, make_driver, outcome_of
+from sweeps.engine import Outcome, Workplace, _close, _note_full_disk, make_driver, outcome_of
 from sweeps.errors import SweepError
 from sweeps.executor.session import TrialSession
 from sweeps.extend import Extension
@@ -117,13 +117,16 @@ class Machine:
         """See `sweeps.engine.search`."""
         self.specs.append(place.spec)
         driver = make_driver(place.spec, folder, ledger, standing, 1, Silent())
-        driver.take_up(adopted)
-        while isinstance(proposal := driver.next(), Proposal):
-            self._train(
-                driver, proposal, TrialSession(driver.launch(proposal.uid).payload(), fake_setting(place, folder))
-            )
-        assert proposal == DONE
-        driver.close()
+        try:
+            driver.take_up(adopted)
+            while isinstance(proposal := driver.next(), Proposal):
+                self._train(
+                    driver, proposal, TrialSession(driver.launch(proposal.uid).payload(), fake_setting(place, folder))
+                )
+            assert proposal == DONE
+        except Exception as error:
+            _note_full_disk(driver, error)
+        _close(driver)
         return outcome_of(driver)
 
     def _train(self, driver: Driver, proposal: Proposal, session: TrialSession) -> None:
@@ -133,6 +136,9 @@ class Machine:
             while not done:
                 result = session.step()
                 self._live()
+                if result.get("disk_full"):
+                    driver.paused(proposal.uid, result)
+                    return
                 done = driver.epoch(proposal.uid, result) or result["done"]
             driver.ended(proposal.uid)
         except SweepError as error:

@@ -100,7 +100,7 @@ def test_a_fork_begins_with_its_parents_and_what_they_found(tmp_path: Path, fold
     assert sweep.inherited[0].values == (0.5,) and sweep.trials == 4
 
 
-STEPS = ("_fill", "sweep_payload", "sync_folder", "_rename")
+STEPS = ("_fill", "sweep_payload", "sync_folder", "_launch")
 
 
 @pytest.mark.parametrize("step", STEPS)
