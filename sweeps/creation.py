@@ -15,13 +15,13 @@ from typing import Any
 from results.ledger import Ledger
 from results.storage import sync_folder, write_atomic
 from sweeps.cohort import Cohort
-from sweeps.engine import worker_environment
 from sweeps.folder import SweepFolder
 from sweeps.provenance import code_files, code_hash, environment, versions
 from sweeps.spec import Spec, spec_hash, stages_of
 from sweeps.spec.space import Space, space_hash
 from sweeps.stages import replication_of, total_trials
 from sweeps.trial_files import finite
+from sweeps.workplace import worker_environment
 
 SCHEMA_VERSION = 1
 

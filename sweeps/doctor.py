@@ -103,7 +103,7 @@ def look(patient: Patient) -> list[Finding]:
 
 
 def _environment(patient: Patient) -> dict[str, str]:
-    from sweeps.engine import worker_environment
+    from sweeps.workplace import worker_environment
 
     return {} if patient.spec is None else worker_environment(patient.spec)
 

@@ -19,13 +19,13 @@ from cluster.config import Slots
 from liverseg.config import PARAMETERS
 from liverseg.models import ArchitectureFacts, describe
 from sweeps.combinations import costly_settings, way_of
-from sweeps.engine import worker_environment
 from sweeps.fit import Fit, Room, fit
 from sweeps.forecast import DiskForecast, Network, forecast, largest_size_px, optimizer_slots
 from sweeps.needs import ESTIMATE_ERROR, Measured, batch_of
 from sweeps.spec import Spec, stages_of
 from sweeps.spec.space import Space, split_parameters, trials_of
 from sweeps.stages import replication_of
+from sweeps.workplace import worker_environment
 
 if TYPE_CHECKING:
     from sweeps.cohort import Cohort

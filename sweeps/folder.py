@@ -69,9 +69,14 @@ class SweepFolder(ResultFolder):
         return self.ferry.where(self.path)
 
     @property
+    def home(self) -> str:
+        """Where the sweeps are kept of which this is one: a folder's absolute path, or the URI of a store."""
+        return self.ferry.uri.rpartition("/")[0] if self.ferry.uri else str(self.path.absolute().parent)
+
+    @property
     def call(self) -> str:
         """What commands of a next step call the sweep: its name, and where it is if that is a store."""
-        return f"{self.name} --runs {self.ferry.uri.rpartition('/')[0]}" if self.ferry.uri else self.name
+        return f"{self.name} --runs {self.home}" if self.ferry.uri else self.name
 
     def driving(self) -> AbstractContextManager[Any]:
         """The exclusive right to drive the sweep; raises `LockedError` on entering, which says who has it."""

@@ -13,14 +13,16 @@ from results.ranking import settings
 from results.records import InheritedTrial, Objective, Sweep, TrialRecord
 from sweeps.adjust import adjusted
 from sweeps.creation import Source, create_sweep
-from sweeps.engine import Outcome, Reporter, baseline, checked_cohort, interruptible, search, workplace
+from sweeps.engine import Outcome, baseline, checked_cohort, interruptible, search
 from sweeps.errors import UsageError
 from sweeps.folder import SweepFolder
+from sweeps.reporter import Reporter
 from sweeps.resume import begun_spec
 from sweeps.search.replay import replay
 from sweeps.search.standing import Standing
 from sweeps.spec import Spec, spec_from_resolved
 from sweeps.stages import build_standing, check_grids, extended_spec, space_stages, spec_after, total_trials
+from sweeps.workplace import workplace
 
 ENDED = ("finished", "pruned", "failed")
 
@@ -69,7 +71,7 @@ def fork_sweep(parents: Sequence[SweepFolder], target: SweepFolder, fork: Fork, 
     with interruptible(reporter) as interrupts:
         cohort = checked_cohort(spec, reporter)
         _compare_data(sweeps, cohort.fingerprint, cohort.split.fingerprint, reporter)
-        with workplace(spec, cohort, reporter, interrupts) as place:
+        with workplace(spec, cohort, reporter, interrupts, target.home) as place:
             source = parents[0].file("sweep.yaml")
             parents[0].fetch("sweep.yaml")
             text = source.read_text("utf-8") if source.exists() else ""

@@ -13,7 +13,7 @@ from sweeps.node_facts import examine
 from sweeps.node_judgement import HERE, judge_data, judge_meeting, judge_programs
 
 if TYPE_CHECKING:
-    from sweeps.engine import Reporter
+    from sweeps.reporter import Reporter
     from sweeps.spec import Spec
 
 

@@ -15,13 +15,14 @@ from results.ledger import read_events
 from results.records import Opening, Sweep, TrialRecord
 from sweeps.candidates import Candidates, check_all_usable, check_any, find_weights, selected_trials
 from sweeps.cohort import Cohort
-from sweeps.engine import Reporter, checked_cohort, interruptible
+from sweeps.engine import checked_cohort, interruptible
 from sweeps.errors import UsageError
 from sweeps.executor.scoring import Scored, score_jobs
 from sweeps.ferry import OpenLedger
 from sweeps.folder import SweepFolder
 from sweeps.live import score
 from sweeps.provenance import difference_lines, undo
+from sweeps.reporter import Reporter
 from sweeps.resume import begun_spec, data_differences, surrounding_differences
 from sweeps.spec import Spec
 from sweeps.stages import spec_after

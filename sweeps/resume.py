@@ -15,7 +15,7 @@ from results.storage import write_atomic
 from sweeps.adjust import adjusted, experiment, taken_over
 from sweeps.cohort import Cohort
 from sweeps.creation import as_json, case_digests, keep_case_map
-from sweeps.engine import Outcome, Reporter, checked_cohort, interruptible, make_driver, outcome_of, search, workplace
+from sweeps.engine import Outcome, checked_cohort, interruptible, make_driver, outcome_of, search
 from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
 from sweeps.provenance import (
@@ -30,11 +30,13 @@ from sweeps.provenance import (
     version_differences,
     versions,
 )
+from sweeps.reporter import Reporter
 from sweeps.search.reconcile import Findings, reconcile
 from sweeps.search.replay import replay
 from sweeps.search.standing import Standing
 from sweeps.spec import Spec, spec_from_resolved, stages_of
 from sweeps.stages import build_standing, check_grids, space_stages, spec_after
+from sweeps.workplace import workplace
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def resume_sweep(
         cohort = checked_cohort(found.spec, reporter)
         check_data(folder, found.sweep, cohort)
         keep_case_map(folder, cohort)
-        with workplace(found.spec, cohort, reporter, interrupts) as place, folder.open_ledger() as ledger:
+        with workplace(found.spec, cohort, reporter, interrupts, folder.home) as place, folder.open_ledger() as ledger:
             if settings:
                 write_atomic(folder.file("resolved.json"), as_json(_settled(folder, settings)))
                 folder.send("resolved.json")

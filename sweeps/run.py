@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from sweeps.creation import Source, create_sweep
-from sweeps.engine import Outcome, Reporter, baseline, checked_cohort, interruptible, search, workplace
+from sweeps.engine import Outcome, baseline, checked_cohort, interruptible, search
 from sweeps.folder import SweepFolder
 from sweeps.glance import check_memory
 from sweeps.machine import this_machine
+from sweeps.reporter import Reporter
 from sweeps.spec import LoadedSpec
 from sweeps.stages import build_standing
+from sweeps.workplace import workplace
 
 
 def run_sweep(loaded: LoadedSpec, folder: SweepFolder, reporter: Reporter) -> Outcome:
@@ -30,7 +32,7 @@ def run_sweep(loaded: LoadedSpec, folder: SweepFolder, reporter: Reporter) -> Ou
     with interruptible(reporter) as interrupts:
         check_memory(spec, this_machine(), reporter.note)
         cohort = checked_cohort(spec, reporter)
-        with workplace(spec, cohort, reporter, interrupts) as place:
+        with workplace(spec, cohort, reporter, interrupts, folder.home) as place:
             create_sweep(folder, spec, source, cohort, baseline(place))
             with folder.driving(), folder.open_ledger() as ledger:
                 return search(place, folder, ledger, build_standing(spec), reporter, interrupts)

@@ -9,10 +9,11 @@ from cluster.config import Slots
 from cluster.select import connect
 from liverseg.config import PrepareConfig
 from sweeps.cohort import Cohort
-from sweeps.engine import Reporter, ray_config, slots_of, store_need, worker_environment
 from sweeps.interrupt import Interrupts
 from sweeps.prepare import Prepared, cache_root, prepare_on_ray
+from sweeps.reporter import Reporter
 from sweeps.spec import Spec
+from sweeps.workplace import ray_config, slots_of, store_need, worker_environment
 
 
 @contextmanager

@@ -62,8 +62,8 @@ def doctor(
 def _patient(spec: str | None, settings: list[str], runs: str) -> Patient:
     """The Ray that a spec and the options name. Without a spec, the options stand in an otherwise empty one."""
     from sweeps.doctor import Patient, data_bytes_of
-    from sweeps.engine import StoreNeed, ray_config
     from sweeps.spec import load_spec
+    from sweeps.workplace import StoreNeed, ray_config
 
     place = runs if "://" in runs else str(Path(runs).expanduser().absolute())
     loaded = load_spec(spec or "quickstart", settings).spec

@@ -22,7 +22,6 @@ def plan(
     from cluster.local import usable_cpus
     from sweeps.cohort import list_files, load_cohort
     from sweeps.disk import free_bytes, size_text
-    from sweeps.engine import prepare_config, store_bytes
     from sweeps.errors import UsageError
     from sweeps.estimate import estimate
     from sweeps.forecast import missing_cache_bytes, shortage
@@ -30,6 +29,7 @@ def plan(
     from sweeps.prepare import cache_root, cache_store
     from sweeps.spec import load_spec
     from sweeps.spec.space import Space
+    from sweeps.workplace import prepare_config, store_bytes
 
     loaded = load_spec(spec, overrides)
     for warning in loaded.warnings:

@@ -18,11 +18,12 @@ NUMERICAL_SOURCES = (
     "sweeps/node_files.py",
     "sweeps/stages.py",
     "sweeps/engine.py",
+    "sweeps/workplace.py",
 )
 """What reads, prepares and splits scans, trains and scores networks, and chooses the next trial.
 
-`stages.py` derives the seeds of the stages; `engine.py` says what is prepared, how long and on how many threads a trial
-runs, and under which variables its worker computes. Left out are reports, tables, the command line and the cluster: a
+`stages.py` derives the seeds of the stages; `engine.py` says how long and on how many threads a trial runs, `workplace.py`
+what is prepared, and under which variables a worker computes. Left out are reports, tables, the command line and the cluster: a
 better plot or another option must not make an old sweep refuse to go on. The other way round, whatever is listed here
 counts whole, comments included: it is better to ask once too often than to mix the numbers of two programs in one table.
 """

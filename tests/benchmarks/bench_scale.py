@@ -40,7 +40,7 @@ from liverseg.training.record import EpochRecord
 from results.ledger import Ledger, read_events
 from results.records import Sweep
 from sweeps import trial_files
-from sweeps.engine import Workplace, make_driver
+from sweeps.engine import make_driver
 from sweeps.executor.setting import TrialSetting
 from sweeps.folder import SweepFolder
 from sweeps.live import ENDS, PlainView, Progress
@@ -49,6 +49,7 @@ from sweeps.search.plan import Proposal
 from sweeps.search.replay import replay
 from sweeps.spec import LoadedSpec, Spec, load_spec
 from sweeps.stages import build_standing, space_stages
+from sweeps.workplace import Workplace
 from tests.crash import fake_command
 from tests.sweeps.fake_trainer import FakeRun
 

@@ -116,9 +116,9 @@ def packs(folder: Path) -> tuple[Any, Any, int, tuple[str, ...]]:
     """The packs of the sweep, from its own cache, in this process."""
     from liverseg.preprocess import load_or_prepare, pack
     from sweeps.cohort import load_cohort
-    from sweeps.engine import prepare_config
     from sweeps.prepare import cache_store
     from sweeps.spec import load_spec
+    from sweeps.workplace import prepare_config
 
     os.chdir(folder)
     spec = load_spec("spec.yaml").spec

@@ -20,12 +20,12 @@ from cluster.local import local_ray
 from cluster.nodes import slots_for
 from liverseg.data import Split
 from sweeps.cohort import Cohort
-from sweeps.engine import Workplace
 from sweeps.executor.setting import TrialSetting
 from sweeps.folder import SweepFolder
 from sweeps.interrupt import Interrupts
 from sweeps.prepare import Prepared
 from sweeps.spec import Spec
+from sweeps.workplace import Workplace
 from tests.sweeps.fake_trainer import FAKE
 
 MIB = 1024**2
@@ -37,7 +37,7 @@ def no_scans(spec: Spec, reporter: Any) -> Cohort:
 
 
 @contextlib.contextmanager
-def workplace(spec: Spec, cohort: Cohort, reporter: Any, interrupts: Interrupts) -> Iterator[Workplace]:
+def workplace(spec: Spec, cohort: Cohort, reporter: Any, interrupts: Interrupts, home: str) -> Iterator[Workplace]:
     config = LocalConfig(cpus=spec.cluster.cpus, gpus=0, object_store_bytes=80 * MIB, **_in_memory())
     with local_ray(config, environment={"OMP_NUM_THREADS": "1"}) as resources:
         interrupts.install()

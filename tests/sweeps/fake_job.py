@@ -22,18 +22,18 @@ import sweeps.run
 import sweeps.submission
 from cluster.select import connect
 from sweeps.cohort import Cohort
-from sweeps.engine import Workplace, ray_config, slots_of
 from sweeps.interrupt import Interrupts
 from sweeps.parcel import PACKAGES, make_parcel
 from sweeps.prepare import Prepared
 from sweeps.spec import Spec
+from sweeps.workplace import Workplace, ray_config, slots_of
 from tests.crash import fake_command
 
 MODULE = "tests.sweeps.fake_job"
 
 
 @contextlib.contextmanager
-def workplace(spec: Spec, cohort: Cohort, reporter: Any, interrupts: Interrupts) -> Iterator[Workplace]:
+def workplace(spec: Spec, cohort: Cohort, reporter: Any, interrupts: Interrupts, home: str) -> Iterator[Workplace]:
     with connect(ray_config(spec, 0), environment={"OMP_NUM_THREADS": "1", "FAKE_PAUSE_S": _pause()}):
         interrupts.install()
         interrupts.check()

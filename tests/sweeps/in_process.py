@@ -18,7 +18,7 @@ from cluster.config import Slots
 from results.ledger import Ledger, read_events
 from results.ledger_line import Event
 from results.records import Sweep
-from sweeps.engine import Outcome, Workplace, _close, _note_full_disk, make_driver, outcome_of
+from sweeps.engine import Outcome, _close, _note_full_disk, make_driver, outcome_of
 from sweeps.errors import SweepError
 from sweeps.executor.session import TrialSession
 from sweeps.extend import Extension
@@ -30,6 +30,7 @@ from sweeps.search.plan import Proposal
 from sweeps.search.reconcile import Adoption
 from sweeps.search.standing import Standing
 from sweeps.spec import Spec, load_spec
+from sweeps.workplace import Workplace
 from tests.crash.fake_command import fake_setting, no_scans
 
 SPEC = """\

@@ -26,8 +26,8 @@ from results.ledger import read_events
 from results.sweep_folder import SweepFolder
 from results.tables import architecture_table
 from sweeps.cohort import load_cohort
-from sweeps.engine import prepare_config
 from sweeps.spec import load_spec
+from sweeps.workplace import prepare_config
 from tests.sweeps.cli_runs import COMMAND, Result, liversweep, ray_processes_of
 
 pytestmark = pytest.mark.ray

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from sweeps.engine import StoreNeed, local_config, store_need
 from sweeps.spec import Spec, load_spec
+from sweeps.workplace import StoreNeed, local_config, store_need
 from tests.sweeps.big_cohort import big_cohort
 from tests.sweeps.test_bad_input import SPEC
 

@@ -21,12 +21,12 @@ import sweeps.run
 from cluster.select import connect
 from liverseg.training.record import EpochRecord
 from sweeps.cohort import Cohort
-from sweeps.engine import Workplace, ray_config, slots_of
 from sweeps.executor.setting import TrialSetting
 from sweeps.folder import SweepFolder
 from sweeps.interrupt import Interrupts
 from sweeps.prepare import Prepared
 from sweeps.spec import Spec
+from sweeps.workplace import Workplace, ray_config, slots_of
 from tests.crash import fake_command
 from tests.sweeps.fake_trainer import FakeRun
 
@@ -43,7 +43,7 @@ class NotingRun(FakeRun):
 
 
 @contextlib.contextmanager
-def workplace(spec: Spec, cohort: Cohort, reporter: Any, interrupts: Interrupts) -> Iterator[Workplace]:
+def workplace(spec: Spec, cohort: Cohort, reporter: Any, interrupts: Interrupts, home: str) -> Iterator[Workplace]:
     with connect(ray_config(spec, 0), environment={"OMP_NUM_THREADS": "1"}):
         interrupts.install()
         interrupts.check()

@@ -11,11 +11,11 @@ import ray
 
 from cluster.config import Slots
 from liverseg.errors import DeviceError
-from sweeps.engine import worker_environment
 from sweeps.executor import trainer
 from sweeps.executor.failure import failure_kind
 from sweeps.executor.scoring import ScoringJob, score_job
 from sweeps.executor.session import TrialSession
+from sweeps.workplace import worker_environment
 from tests.liverseg.training.packs import tiny_config
 from tests.sweeps.executor.attempts import payload, setting
 from tests.sweeps.spec.texts import SMALL, load_text
