@@ -200,7 +200,7 @@ class SweepFolder(ResultFolder):
             from sweeps.stored_runs import StoredRuns
 
             parent, _, name = name_or_path.rstrip("/").rpartition("/")
-            return StoredRuns(parent).existing(name)
+            return StoredRuns.of(parent).existing(name)
         path = Path(name_or_path)
         if not isinstance(root, Path) and NAME.fullmatch(name_or_path):
             return root.existing(name_or_path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liverseg.cache_root import default_cache_root
+from results.errors import StoreError
 from results.store.location import open_store
 from results.sweep_folder import SweepListing, listing_of
 from sweeps.errors import UsageError
@@ -25,6 +26,18 @@ class StoredRuns:
     """
 
     uri: str
+
+    @classmethod
+    def of(cls, text: str) -> StoredRuns:
+        """What a user's URI names.
+
+        Raises:
+            UsageError: it is no URI of a store, or no client can be made for it.
+        """
+        try:
+            return cls(open_store(text).uri.rstrip("/"))
+        except StoreError as error:
+            raise UsageError(str(error)) from error
 
     def __str__(self) -> str:
         return self.uri

@@ -17,10 +17,9 @@ def parse_root(text: str | Path) -> Runs:
 
     if not is_uri(str(text)):
         return Path(text)
-    from results.store.location import open_store
     from sweeps.stored_runs import StoredRuns
 
-    return StoredRuns(open_store(str(text)).uri.rstrip("/"))
+    return StoredRuns.of(str(text))
 
 
 SpecArgument = Annotated[

@@ -239,6 +239,13 @@ def test_commands_take_the_uri_of_a_store(bucket: Place, capsys: pytest.CaptureF
         liversweep(capsys, "stop", "a", *runs)
 
 
+@pytest.mark.parametrize("uri", ["az://a/b", "s3://", "s3://key:secret@bucket/x", "file:relative"])
+def test_what_is_no_store_is_a_mistake_of_the_user(uri: str) -> None:
+    with pytest.raises(UsageError, match=r"bucket|URI") as caught:
+        StoredRuns.of(uri)
+    assert caught.value.exit_code == 2 and "secret" not in str(caught.value)
+
+
 def test_a_sweep_is_extended_and_forked_on_other_machines(place: Place) -> None:
     place.run()
     place.at("second")
