@@ -13,7 +13,6 @@ from results.records import Sweep
 from sweeps.cohort import Cohort, load_cohort
 from sweeps.disk import LowWater
 from sweeps.errors import SweepError
-from sweeps.ferry import OpenLedger
 from sweeps.folder import SweepFolder
 from sweeps.interrupt import Interrupts
 from sweeps.overlays import write_scans
@@ -24,6 +23,7 @@ from sweeps.search.retention import Retention
 from sweeps.search.standing import Standing
 from sweeps.spec import Spec
 from sweeps.spec.space import Space
+from sweeps.stores.ferry import OpenLedger
 from sweeps.workplace import Workplace, memory_limit
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from results.sweep_folder import CASE, LEDGER, SweepListing, list_sweeps, sweep_
 from results.sweep_folder import SweepFolder as ResultFolder
 from sweeps import trial_files
 from sweeps.errors import UsageError
-from sweeps.ferry import AT_HOME, Ferry, OpenLedger
+from sweeps.stores.ferry import AT_HOME, Ferry, OpenLedger
 
 if TYPE_CHECKING:
-    from sweeps.stored_runs import StoredRuns
+    from sweeps.stores.stored_runs import StoredRuns
 
     Runs: TypeAlias = Path | StoredRuns
 
@@ -34,7 +34,7 @@ class SweepFolder(ResultFolder):
     """Paths below `runs/<name>/`: those that reports read, and those that only the driver uses.
 
     Attributes:
-        ferry: what brings files here from where the sweep is kept, and back; see `sweeps.ferry`.
+        ferry: what brings files here from where the sweep is kept, and back; see `sweeps.stores.ferry`.
     """
 
     ferry: Ferry = field(default=AT_HOME, compare=False, repr=False)
@@ -197,7 +197,7 @@ class SweepFolder(ResultFolder):
             UsageError: there is none, or it holds no ledger.
         """
         if is_uri(name_or_path):
-            from sweeps.stored_runs import StoredRuns
+            from sweeps.stores.stored_runs import StoredRuns
 
             parent, _, name = name_or_path.rstrip("/").rpartition("/")
             return StoredRuns.of(parent).existing(name)

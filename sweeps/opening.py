@@ -18,7 +18,6 @@ from sweeps.cohort import Cohort
 from sweeps.engine import checked_cohort, interruptible
 from sweeps.errors import UsageError
 from sweeps.executor.scoring import Scored, score_jobs
-from sweeps.ferry import OpenLedger
 from sweeps.folder import SweepFolder
 from sweeps.live import score
 from sweeps.provenance import difference_lines, undo
@@ -26,6 +25,7 @@ from sweeps.reporter import Reporter
 from sweeps.resume import begun_spec, data_differences, surrounding_differences
 from sweeps.spec import Spec
 from sweeps.stages import spec_after
+from sweeps.stores.ferry import OpenLedger
 from sweeps.test_part import prepare_test, ray_for_test
 
 MOST_NOTE = 500

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from sweeps.costs.glance import check_memory
+from sweeps.costs.machine import this_machine
 from sweeps.creation import Source, create_sweep
 from sweeps.engine import Outcome, baseline, checked_cohort, interruptible, search
 from sweeps.folder import SweepFolder
-from sweeps.glance import check_memory
-from sweeps.machine import this_machine
 from sweeps.reporter import Reporter
 from sweeps.spec import LoadedSpec
 from sweeps.stages import build_standing

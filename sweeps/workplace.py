@@ -11,10 +11,10 @@ from cluster.nodes import machines, slots_for, slots_on
 from cluster.select import connect
 from liverseg.config import PrepareConfig
 from sweeps.cohort import Cohort
+from sweeps.costs.machine import MEMORY_SHARE
 from sweeps.interrupt import Interrupts
-from sweeps.machine import MEMORY_SHARE
-from sweeps.node_checks import refuse_unready
 from sweeps.prepare import FITS_SHARE, Prepared, cache_root, prepare_on_ray
+from sweeps.readiness.node_checks import refuse_unready
 from sweeps.reporter import Reporter
 from sweeps.spec import Spec
 

@@ -19,8 +19,8 @@ from sweeps.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from cluster.findings import Finding
-    from sweeps.doctor import Patient
+    from cluster.doctor.findings import Finding
+    from sweeps.readiness.doctor import Patient
 
 SCHEMA_VERSION = 1
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -43,8 +43,8 @@ def doctor(
     Looks at the Ray that `run` would start on this machine, or at a cluster. Every line says ok, warn or fail, and what to
     do. Ends with exit code 1 if a line says fail.
     """
-    from cluster.findings import Level, worst
-    from sweeps.doctor import look
+    from cluster.doctor.findings import Level, worst
+    from sweeps.readiness.doctor import look
 
     patient = _patient(spec, [*overrides, *cluster_settings(cluster, address, insecure)], runs)
     note(f"looking at {'a Ray of our own on this machine' if patient.local else 'the cluster'} ...")
@@ -61,7 +61,7 @@ def doctor(
 
 def _patient(spec: str | None, settings: list[str], runs: str) -> Patient:
     """The Ray that a spec and the options name. Without a spec, the options stand in an otherwise empty one."""
-    from sweeps.doctor import Patient, data_bytes_of
+    from sweeps.readiness.doctor import Patient, data_bytes_of
     from sweeps.spec import load_spec
     from sweeps.workplace import StoreNeed, ray_config
 

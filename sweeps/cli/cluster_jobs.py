@@ -17,9 +17,9 @@ from sweeps.cli.console import note, print_tables, write_json, write_text
 from sweeps.cli.options import InsecureOption, JsonOption, SetOption, SpecArgument
 
 if TYPE_CHECKING:
-    from cluster.jobs import JobRecord, Jobs
-    from sweeps.submission import Submission
-    from sweeps.verdict import Verdict
+    from cluster.jobs.client import JobRecord, Jobs
+    from sweeps.remote.submission import Submission
+    from sweeps.remote.verdict import Verdict
 
 STOP_PATIENCE_S = 40.0
 _PAUSE_S = 0.5
@@ -83,7 +83,7 @@ def submit(
     The program and the spec travel; the scans have to be where every machine of the cluster can read them, which is checked
     there before anything starts. Submit the same spec, name and runs again to go on with a sweep that was stopped.
     """
-    from sweeps.submission import prepare_submission
+    from sweeps.remote.submission import prepare_submission
 
     submission = prepare_submission(spec, overrides, runs=runs, name=name, data=data)
     for warning in submission.warnings:
@@ -110,7 +110,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show how a submitted sweep stands: its job and, where the runs can be read from here, its trials; else its last words."""
-    from sweeps.submission import find_job
+    from sweeps.remote.submission import find_job
     from sweeps.watch import standing
 
     jobs = connect(address, ca, insecure)
@@ -138,7 +138,7 @@ def logs(
     insecure: InsecureOption = False,
 ) -> None:
     """Print a job's log. With -f until it is over, and then with the exit code of the sweep itself: 0, 1, 2, 3 or 130."""
-    from sweeps.submission import find_job
+    from sweeps.remote.submission import find_job
 
     jobs = connect(address, ca, insecure)
     record = find_job(job, jobs.list())
@@ -161,8 +161,8 @@ def stop(
     finished is lost then either).
     """
     from sweeps.errors import SweepError, UsageError
-    from sweeps.submission import find_job
-    from sweeps.verdict import verdict
+    from sweeps.remote.submission import find_job
+    from sweeps.remote.verdict import verdict
 
     jobs = connect(address, ca, insecure)
     record = find_job(job, jobs.list())
@@ -195,7 +195,7 @@ def list_jobs(
     as_json: JsonOption = False,
 ) -> None:
     """List the sweeps among the jobs of a cluster, the oldest first. Jobs of other programs are only counted."""
-    from sweeps.submission import sweep_jobs
+    from sweeps.remote.submission import sweep_jobs
 
     jobs = connect(address, ca, insecure)
     known = jobs.list()
@@ -218,8 +218,8 @@ def connect(address: str, ca: str | None, insecure: bool) -> Jobs:
     Raises:
         ClusterError: the address is none, or its cluster cannot be used.
     """
-    from cluster.jobs import connect_jobs
-    from cluster.jobs_address import clear_text_warning, parse_address
+    from cluster.jobs.address import clear_text_warning, parse_address
+    from cluster.jobs.client import connect_jobs
 
     place = parse_address(address)
     warning = clear_text_warning(place)
@@ -230,9 +230,9 @@ def connect(address: str, ca: str | None, insecure: bool) -> Jobs:
 
 def _hand_over(jobs: Jobs, submission: Submission, python: str, insecure: bool) -> JobRecord:
     """Submit, unless a job of this sweep is at work. Two that submit at once find the same id: one of them is told so."""
-    from cluster.jobs import JobRequest, TakenIdError
+    from cluster.jobs.client import JobRequest, TakenIdError
     from sweeps.errors import UsageError
-    from sweeps.submission import ENVIRONMENT, check_idle, entrypoint, job_metadata, new_id
+    from sweeps.remote.submission import ENVIRONMENT, check_idle, entrypoint, job_metadata, new_id
 
     known = jobs.list()
     check_idle(submission.name, known)
@@ -260,7 +260,7 @@ def _hand_over(jobs: Jobs, submission: Submission, python: str, insecure: bool) 
 
 def _await_start(jobs: Jobs, record: JobRecord, wait_s: float) -> Verdict | None:
     """Wait until the checks on the cluster are passed. How the job ended, if it ended before that."""
-    from sweeps.verdict import error_lines, started, verdict
+    from sweeps.remote.verdict import error_lines, started, verdict
 
     name, end = record.metadata.get("sweep", record.id), time.monotonic() + wait_s
     try:
@@ -283,7 +283,7 @@ def _await_start(jobs: Jobs, record: JobRecord, wait_s: float) -> Verdict | None
 
 def _follow(jobs: Jobs, job_id: str, say: Callable[[str], None]) -> Verdict:
     """The log as it is written, to its end."""
-    from sweeps.verdict import verdict
+    from sweeps.remote.verdict import verdict
 
     try:
         for line in whole_lines(jobs.follow(job_id)):

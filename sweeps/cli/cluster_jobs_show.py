@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sweeps.cli.console import write_text
 
 if TYPE_CHECKING:
-    from cluster.jobs import JobRecord
-    from sweeps.submission import Submission
+    from cluster.jobs.client import JobRecord
+    from sweeps.remote.submission import Submission
 
 LAST_LINES = 15
 
@@ -60,7 +60,7 @@ def progress_of(record: JobRecord) -> tuple[Any, str] | None:
 
 def plain(record: JobRecord, log: str | None = None) -> dict[str, Any]:
     """A job as JSON values; with its log also how it ended."""
-    from sweeps.verdict import verdict
+    from sweeps.remote.verdict import verdict
 
     found = verdict(record, log) if log is not None and record.over else None
     attempt = record.metadata.get("attempt", "")
@@ -89,7 +89,7 @@ def sent(submission: Submission) -> dict[str, Any]:
 def lines_of(record: JobRecord, log: str) -> list[str]:
     """How a job stands, for people."""
     from results.text import printable
-    from sweeps.verdict import verdict
+    from sweeps.remote.verdict import verdict
 
     how = verdict(record, log).words if record.over else f"is {record.state}"
     times = [f"submitted {_clock(record.submitted)}", *([f"ended {_clock(record.ended)}"] if record.ended else [])]

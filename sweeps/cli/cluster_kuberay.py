@@ -34,9 +34,9 @@ def kuberay(
     """
     from importlib.metadata import version
 
-    from cluster.kubernetes import render_rayjob, summary, token_command
+    from cluster.kubernetes.job import render_rayjob, summary, token_command
     from results.storage import write_atomic
-    from sweeps.rayjob import rayjob_config
+    from sweeps.remote.rayjob import rayjob_config
     from sweeps.spec import load_spec
 
     loaded = load_spec(spec, overrides)

@@ -11,8 +11,8 @@ from sweeps.cli.console import note, write_json, write_text
 from sweeps.cli.options import JsonOption, SetOption, SpecArgument
 
 if TYPE_CHECKING:
-    from cluster.sbatch import SlurmJob
-    from cluster.slurm import SlurmConfig
+    from cluster.slurm.config import SlurmConfig
+    from cluster.slurm.submit import SlurmJob
 
 
 def slurm(
@@ -34,7 +34,7 @@ def slurm(
     on all its machines, runs the sweep on it, and goes back into the queue when its time is over before the sweep is.
     Submitting a sweep again goes on with it.
     """
-    from sweeps.slurm import Request, slurm_config
+    from sweeps.remote.slurm import Request, slurm_config
     from sweeps.spec import load_spec
 
     loaded = load_spec(spec, [*overrides, "data.skip_bad=true"] if skip_bad else overrides)
@@ -49,7 +49,7 @@ def slurm(
 
 
 def _print(config: SlurmConfig, as_json: bool) -> None:
-    from cluster.sbatch_text import render
+    from cluster.slurm.script import render
 
     if as_json:
         write_json({"name": config.name, "script": render(config), "log_folder": config.shared_folder})
@@ -58,7 +58,7 @@ def _print(config: SlurmConfig, as_json: bool) -> None:
 
 
 def _submit(config: SlurmConfig, as_json: bool) -> None:
-    from cluster.sbatch import submit
+    from cluster.slurm.submit import submit
 
     job = submit(config)
     if as_json:

@@ -17,7 +17,7 @@ def parse_root(text: str | Path) -> Runs:
 
     if not is_uri(str(text)):
         return Path(text)
-    from sweeps.stored_runs import StoredRuns
+    from sweeps.stores.stored_runs import StoredRuns
 
     return StoredRuns.of(str(text))
 

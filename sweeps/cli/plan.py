@@ -21,11 +21,11 @@ def plan(
     """
     from cluster.local import usable_cpus
     from sweeps.cohort import list_files, load_cohort
+    from sweeps.costs.estimate import estimate
+    from sweeps.costs.forecast import missing_cache_bytes, shortage
+    from sweeps.costs.machine import this_machine
     from sweeps.disk import free_bytes, size_text
     from sweeps.errors import UsageError
-    from sweeps.estimate import estimate
-    from sweeps.forecast import missing_cache_bytes, shortage
-    from sweeps.machine import this_machine
     from sweeps.prepare import cache_root, cache_store
     from sweeps.spec import load_spec
     from sweeps.spec.space import Space
@@ -120,7 +120,7 @@ def _lines(found: Any, cohort: Any, room: str) -> list[str]:
 
 
 def _memory_line(room: Any) -> str:
-    from sweeps.fit import gigabytes
+    from sweeps.costs.fit import gigabytes
 
     if room is None:
         return "memory: what a trial may have is not known on this machine; give trial.memory to have it checked"

@@ -31,8 +31,8 @@ from results.store.objects import Store
 from sweeps import trial_files
 from sweeps.executor.scratch import OWNER, PATIENCE_S, locked, remove_left_behind, scratch_root, when_free
 from sweeps.executor.setting import TrialSetting
-from sweeps.heartbeats import BEAT_S, LOOK_S, heartbeat_key
-from sweeps.private_folder import private_folder
+from sweeps.stores.heartbeats import BEAT_S, LOOK_S, heartbeat_key
+from sweeps.stores.private_folder import private_folder
 
 LAST_WORD_S = 3.0
 """What a worker that must end at once gives the store."""

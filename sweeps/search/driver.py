@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from results.records import Checkpoint
 from sweeps import trial_files
 from sweeps.disk import full_text, silent_text
-from sweeps.ferry import OpenLedger
 from sweeps.folder import SweepFolder
 from sweeps.search.open_trial import End
 from sweeps.search.plan import Proposal
@@ -24,6 +23,7 @@ from sweeps.search.replay import objective_values
 from sweeps.search.retention import Release, Retention, delete, entries
 from sweeps.search.standing import Standing
 from sweeps.search.states import State, newest_state
+from sweeps.stores.ferry import OpenLedger
 
 WAIT = "wait"
 DONE = "done"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cluster.errors import ClusterError
-from cluster.slurm import SHORTEST_S, TEMP_ROOT_BYTES, SlurmConfig, SlurmConfigError
+from cluster.slurm.config import SHORTEST_S, TEMP_ROOT_BYTES, SlurmConfig, SlurmConfigError
 
 PLAIN: dict[str, Any] = {
     "name": "liver-archs",

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cluster.sbatch_text import render
-from cluster.slurm import SlurmConfig
+from cluster.slurm.config import SlurmConfig
+from cluster.slurm.script import render
 from tests.cluster.slurm.fake_slurm import on_path
 
 TOOLS = {

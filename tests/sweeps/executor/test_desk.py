@@ -19,8 +19,8 @@ from sweeps.errors import SweepError
 from sweeps.executor import desk, scratch
 from sweeps.executor.desk import StoreDesk, carry_home, records_of
 from sweeps.executor.scratch import remove_left_behind, scratch_root
-from sweeps.heartbeats import newest_attempts
-from sweeps.private_folder import private_folder
+from sweeps.stores.heartbeats import newest_attempts
+from sweeps.stores.private_folder import private_folder
 from tests.sweeps.executor.attempts import UID
 
 WORKER = {"pid": 1, "attempt": 1}

@@ -1,0 +1,1 @@
+"""Whether the machines of a Ray are fit for a sweep."""
