@@ -81,7 +81,6 @@ def head_address(wanted: str | None) -> str:
 
 def _join(address: str, environment: dict[str, str]) -> dict[str, Any]:
     import ray
-    from ray.exceptions import RayError
 
     _reread_environment()
     try:
@@ -93,7 +92,7 @@ def _join(address: str, environment: dict[str, str]) -> dict[str, Any]:
             configure_logging=False,
         )
         resources: dict[str, Any] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    except (RayError, RuntimeError, ValueError, ConnectionError, OSError) as error:
+    except Exception as error:  # Ray raises bare ones too
         raise ClusterError(_refusal(address, error)) from error
     return resources
 

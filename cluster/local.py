@@ -130,8 +130,8 @@ def _start(config: LocalConfig, folder: Path, environment: dict[str, str]) -> di
             logging_level=logging.ERROR,
             configure_logging=False,
         )
-    except (RuntimeError, ValueError, ConnectionError, OSError) as error:
-        raise ClusterError(f"Ray did not start: {error}") from error
+    except Exception as error:  # of a node that does not come up in time Ray tells with a bare one
+        raise ClusterError(f"Ray did not start: {' '.join(str(error).split())}") from error
     resources: dict[str, Any] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return resources
 
