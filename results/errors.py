@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+GOT_LIMIT = 400
+"""Characters of an offending value that a message shows."""
+
 
 class ResultsError(Exception):
     """Root of everything that `results` raises on purpose.
@@ -36,7 +39,7 @@ class ResultsError(Exception):
     ) -> None:
         self.what = what
         self.where = where
-        self.got = got if got is None else str(got)
+        self.got = got if got is None else _short(str(got))
         self.allowed = allowed if allowed is None else str(allowed)
         self.next_step = next_step
         super().__init__(what)
@@ -85,6 +88,11 @@ class LockedError(ResultsError):
 
 class StoreError(ResultsError):
     """A store cannot be reached, refuses what was asked, or holds what it must not. Never carries a credential."""
+
+
+def _short(text: str) -> str:
+    """The beginning of a text that nobody would read to its end; lines of several problems are kept."""
+    return text if len(text) <= GOT_LIMIT or "\n" in text else f"{text[:GOT_LIMIT]}… ({len(text):,} characters)"
 
 
 def _rebuild(kind: type[ResultsError], state: Mapping[str, Any]) -> ResultsError:

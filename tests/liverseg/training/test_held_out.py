@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from liverseg.errors import ConfigError, TrainingError
+from liverseg.preprocess.arrays import Pack
+from liverseg.preprocess.slice_stack import SliceStack
 from liverseg.training.full_scores import full_record
 from liverseg.training.held_out import score_held_out
 from liverseg.training.loop import TrainingRun
@@ -46,9 +49,9 @@ def test_other_scans_give_other_numbers_and_the_same_ones_again(kept: Path) -> N
 
 
 def test_scans_of_another_size_and_damaged_weights_are_refused(kept: Path, tmp_path: Path) -> None:
-    small = VALIDATION.__class__(
-        VALIDATION.image[:, :16, :16], VALIDATION.mask[:, :16, :16], VALIDATION.cases, VALIDATION.foreground_hu
-    )
+    rows = np.arange(VALIDATION.image.shape[0])
+    images, masks = (SliceStack([part[rows][:, :16, :16]]) for part in (VALIDATION.image, VALIDATION.mask))
+    small = Pack(images, masks, VALIDATION.cases, VALIDATION.foreground_hu)
     with pytest.raises(ConfigError, match=r"network's size; got 16; allowed: 32"):
         score_held_out(kept, small)
     for path in kept.iterdir():

@@ -36,13 +36,13 @@ def test_another_seed_is_another_training():
 @pytest.mark.parametrize("schedule", ["plateau", "cosine"])
 def test_a_restored_training_ends_where_an_uninterrupted_one_does(tmp_path, schedule):
     config = tiny_config(4, BUSY | {"schedule": schedule, "optimizer": "adamw", "weight_decay": 0.01})
-    whole = finish(TrainingRun(config, TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION)))
-    first = TrainingRun(config, TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION))
+    whole = finish(TrainingRun(config, TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION.cases)))
+    first = TrainingRun(config, TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION.cases))
     first.run_epoch()
     first.save(tmp_path)
     first.run_epoch()
     first.save(tmp_path)
-    second = TrainingRun(config, TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION))
+    second = TrainingRun(config, TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION.cases))
     second.restore(tmp_path)
     assert len(second.history) == 2
     assert_same(whole, finish(second))
@@ -50,7 +50,7 @@ def test_a_restored_training_ends_where_an_uninterrupted_one_does(tmp_path, sche
 
 
 def test_a_finished_training_is_restored_with_its_best_epoch(tmp_path):
-    run = finish(TrainingRun(tiny_config(2), TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION)))
+    run = finish(TrainingRun(tiny_config(2), TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION.cases)))
     run.save(tmp_path)
     again = TrainingRun(tiny_config(2), TRAIN, VALIDATION)
     again.restore(tmp_path)

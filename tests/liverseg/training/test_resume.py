@@ -56,7 +56,7 @@ class Trained:
 
 
 def new_run(name: str) -> TrainingRun:
-    run = TrainingRun(CONFIGS[name], TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION))
+    run = TrainingRun(CONFIGS[name], TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION.cases))
     if name in NO_GAIN:
         run.network.predict = background  # type: ignore[method-assign]
     return run
@@ -134,7 +134,7 @@ def test_the_configurations_end_as_they_say(trained: Trained):
 
 @pytest.fixture
 def run(small_network: None) -> TrainingRun:
-    return TrainingRun(tiny_config(2, BUSY), TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION))
+    return TrainingRun(tiny_config(2, BUSY), TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION.cases))
 
 
 def values(run: TrainingRun) -> dict[str, np.ndarray]:
@@ -158,7 +158,7 @@ def test_an_interrupted_validation_has_changed_nothing(run):
 
 
 def test_a_validation_past_the_deadline_can_be_continued(run, tmp_path, monkeypatch):
-    whole = finish(TrainingRun(run.config, TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION)))
+    whole = finish(TrainingRun(run.config, TRAIN, VALIDATION, pictures=choose_pictures(VALIDATION.cases)))
     interrupt(run, TRAINED)
     with monkeypatch.context() as patch:
         patch.setattr(run, "config", replace(run.config, deadline_s=-1.0))

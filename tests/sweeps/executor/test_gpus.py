@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import ray
 
 from cluster.config import Slots
 from liverseg.errors import DeviceError
@@ -28,14 +26,29 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr("liverseg.training.device.pin_threads", lambda threads: done.append(("threads", threads)))
     monkeypatch.setattr("liverseg.training.device.release_models", lambda: None)
     monkeypatch.setattr("liverseg.training.gpu.limit_gpu", lambda share: done.append(("gpu", share)))
-    monkeypatch.setattr(ray, "get", lambda refs: done.append("packs") or refs)
     return done
 
 
+class Scans:
+    """Prepared cases, of which it is noted when they are asked for."""
+
+    def __init__(self, done: list[Any]) -> None:
+        self._done = done
+
+    def pack(self, part: str, size_px: int, *_: Any) -> str:
+        self._done.append("packs")
+        return part
+
+
 def test_a_trial_is_held_to_its_part_before_anything_is_computed(tmp_path: Path, calls: list[Any]) -> None:
-    here = setting(tmp_path, gpus=0.25, threads=2, packs=({("train", 32): 1, ("validation", 32): 2},))
-    assert trainer._packs(tiny_config(), here, 0) == [1, 2]
-    assert calls == [("threads", 2), ("gpu", 0.25), "packs"]
+    here = setting(tmp_path, gpus=0.25, threads=2, prepared=Scans(calls), trainer=f"{__name__}:made")
+    assert trainer.build_trainer(tiny_config(), here) == ("train", "validation")
+    assert calls == [("threads", 2), ("gpu", 0.25), "packs", "packs"]
+
+
+def made(config: Any, train: Any, validation: Any, pictures: Any) -> Any:
+    """A trainer that needs a backend and scans."""
+    return train, validation
 
 
 def score(folder: Path, scans: Any) -> dict[str, Any]:
@@ -45,8 +58,8 @@ def score(folder: Path, scans: Any) -> dict[str, Any]:
 
 def test_scoring_is_held_to_it_too(tmp_path: Path, calls: list[Any]) -> None:
     job = ScoringJob(uid="t1", trial=tmp_path, weights=tmp_path, size_px=32)
-    found = score_job(job, SimpleNamespace(), Slots(4, 2, 0.25), f"{__name__}:score")  # type: ignore[arg-type]
-    assert found.record == {"cases": []} and calls == [("threads", 2), ("gpu", 0.25)]
+    found = score_job(job, Scans(calls), Slots(4, 2, 0.25), f"{__name__}:score")  # type: ignore[arg-type]
+    assert found.record == {"cases": []} and calls[:2] == [("threads", 2), ("gpu", 0.25)]
 
 
 def test_a_gpu_that_is_not_there_is_no_want_of_memory_and_may_be_tried_again() -> None:

@@ -23,7 +23,8 @@ def test_everything_that_decides_numbers_counts() -> None:
     expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / "liverseg").rglob("*.py")}
     for part in ("search", "executor", "spec"):
         expected |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "sweeps" / part).rglob("*.py")}
-    expected |= {f"sweeps/{name}.py" for name in ("cohort", "prepare", "shelf", "node_files", "stages", "engine")}
+    names = ("cohort", "prepare", "shelf", "node_files", "stages", "engine", "workplace")
+    expected |= {f"sweeps/{name}.py" for name in names}
     assert set(files) == expected and list(files) == sorted(files)
     assert {len(digest) for digest in files.values()} == {12}
 
