@@ -24,6 +24,7 @@ from results.store.objects import Store
 
 SCHEMES = "s3://bucket/prefix, gs://bucket/prefix or file:///folder"
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_ALMOST = re.compile(r"(s3|gs|file):", re.IGNORECASE)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -32,9 +33,10 @@ _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 def is_uri(text: str) -> bool:
     """Whether `text` names a store rather than a path: it begins with a scheme and `://`.
 
-    Also true of schemes that `open_store` does not know, so that `az://x` is refused there and never becomes a folder.
+    Also true of schemes that `open_store` does not know, and of slips such as `s3:/x`, so that `az://x` and `s3:/x` are refused
+    there and never become folders.
     """
-    return _URI.match(text) is not None
+    return _URI.match(text) is not None or _ALMOST.match(text) is not None
 
 
 def open_store(uri: str) -> Store:

@@ -8,12 +8,12 @@ from results.errors import StoreError
 from results.store.location import is_uri, open_store
 
 
-@pytest.mark.parametrize("text", ["s3://b/p", "gs://b/p", "file:///p", "S3://b", "az://b"])
+@pytest.mark.parametrize("text", ["s3://b/p", "gs://b/p", "file:///p", "S3://b", "az://b", "s3:/b", "file:x", "GS:b"])
 def test_uris(text: str) -> None:
     assert is_uri(text)
 
 
-@pytest.mark.parametrize("text", ["runs", "/tmp/runs", "./s3", "C:\\runs", "s3:/b", "~/x", ""])
+@pytest.mark.parametrize("text", ["runs", "/tmp/runs", "./s3", "C:\\runs", "s3", "~/x", ""])
 def test_paths(text: str) -> None:
     assert not is_uri(text)
 
@@ -23,6 +23,7 @@ def test_paths(text: str) -> None:
     [
         ("az://bucket/x", "not the URI of a store"),
         ("runs", "not the URI of a store"),
+        ("s3:/bucket", "not the URI of a store"),
         ("s3://", "name of a bucket"),
         ("s3:///x", "name of a bucket"),
         ("s3://UPPER/x", "name of a bucket"),
