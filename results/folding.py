@@ -9,7 +9,8 @@ from typing import Any
 
 from results.errors import LedgerError
 from results.ledger_line import Event
-from results.records import CaseScore, Extension, InheritedTrial, Opening, State, TrialRecord
+from results.records import CaseScore, TrialRecord
+from results.sweep_parts import Extension, InheritedTrial, Opening, State
 
 MOST = 2**53
 """No count in a ledger is larger: every number up to here is exact, also where it becomes a float."""

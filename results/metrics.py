@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from results.records import Direction
+from results.sweep_parts import Direction
 from results.text import printable
 
 

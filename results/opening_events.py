@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 from results.folding import Folding, case_score, number, numbers, refuse, whole
 from results.ledger_line import Event
-from results.records import CaseScore, Opening, TestScore
+from results.records import CaseScore, TestScore
+from results.sweep_parts import Opening
 from results.trial_events import ENDED
 
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from results.records import STATES, Objective, Sweep, TrialRecord
+from results.records import STATES, Sweep, TrialRecord
+from results.sweep_parts import Objective
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from results.folding import Folding, count, members, needed, number, numbers, refuse, whole, word, words
 from results.ledger_line import Event
-from results.records import (
-    CLOSINGS,
-    STATES,
+from results.records import CLOSINGS, STATES
+from results.sweep_parts import (
     CaseFacts,
     DataRecord,
     Extension,

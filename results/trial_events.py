@@ -22,7 +22,8 @@ from results.folding import (
     word,
 )
 from results.ledger_line import Event
-from results.records import Checkpoint, Cost, State
+from results.records import Checkpoint, Cost
+from results.sweep_parts import State
 
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # A stopped trial is not lost: a resume may find that it had ended, unseen, before it could be stopped.

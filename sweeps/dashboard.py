@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from results.records import STATES, Cost, Objective, Sweep, TrialRecord
+from results.records import STATES, Cost, Sweep, TrialRecord
 from results.storage import write_atomic
+from results.sweep_parts import Objective
 from results.text import printable
 from sweeps.errors import SweepError, UsageError
 from sweeps.folder import SweepFolder

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cluster.sizes import size_text
 from sweeps.errors import sentence
 
 LOOK_EVERY_S = 1.0
-
-_UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
 def free_bytes(path: Path) -> int:
@@ -92,14 +91,3 @@ def silent_text(uri: str, reason: str) -> str:
     runs, _, name = uri.rpartition("/")
     step = f"nothing that is finished is lost; when it answers again: liversweep resume {name} --runs {runs}"
     return sentence(uri, "the store cannot be used", reason, None, step)
-
-
-def size_text(count: float) -> str:
-    """Bytes in words, three digits at most: `850 B`, `1.2 GB`, `15 GB`."""
-    if count < 1000:
-        return f"{count:.0f} B"
-    for unit in _UNITS:
-        count /= 1000
-        if count < 999.5 or unit == _UNITS[-1]:
-            break
-    return f"{count:.1f} {unit}" if count < 9.95 else f"{count:.0f} {unit}"

@@ -10,7 +10,8 @@ from typing import Any
 from results.ledger import read_events
 from results.ledger_line import Event
 from results.ranking import settings
-from results.records import InheritedTrial, Objective, Sweep, TrialRecord
+from results.records import Sweep, TrialRecord
+from results.sweep_parts import InheritedTrial, Objective
 from sweeps.adjust import adjusted
 from sweeps.creation import Source, create_sweep
 from sweeps.engine import Outcome, baseline, checked_cohort, interruptible, search

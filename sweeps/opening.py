@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from cluster.config import Slots
 from results.fold import fold
 from results.ledger import read_events
-from results.records import Opening, Sweep, TrialRecord
+from results.records import Sweep, TrialRecord
+from results.sweep_parts import Opening
 from sweeps.candidates import Candidates, check_all_usable, check_any, find_weights, selected_trials
 from sweeps.cohort import Cohort
 from sweeps.engine import checked_cohort, interruptible

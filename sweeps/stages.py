@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from results.ledger_line import Event
-from results.records import Replication
+from results.sweep_parts import Replication
 from sweeps.errors import SweepError, UsageError
 from sweeps.search.plan import Best, SearchPlan, Stage
 from sweeps.search.proposer import Proposer

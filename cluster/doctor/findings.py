@@ -59,12 +59,3 @@ def worst(findings: Iterable[Finding]) -> Level:
     """The highest level; ok for nothing."""
     order = list(Level)
     return max((finding.level for finding in findings), key=order.index, default=Level.OK)
-
-
-def size_text(count: float) -> str:
-    """Bytes in words, three digits at most: `850 B`, `1.2 GB`, `15 GB`."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if count < 999.5 or unit == "TB":
-            break
-        count /= 1000
-    return f"{count:.1f} {unit}" if unit != "B" and count < 9.95 else f"{count:.0f} {unit}"

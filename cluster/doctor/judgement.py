@@ -7,8 +7,9 @@ from typing import Any
 
 from cluster.auth import Door
 from cluster.doctor.everywhere import Answer, Clock, Node
-from cluster.doctor.findings import Finding, fail, ok, size_text, warn
+from cluster.doctor.findings import Finding, fail, ok, warn
 from cluster.doctor.machine import Disk, Listener, MachineFacts
+from cluster.sizes import size_text
 
 WARN_SKEW_S, FAIL_SKEW_S = 1.0, 30.0
 FULL_SHARE = 0.05

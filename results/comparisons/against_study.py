@@ -12,11 +12,12 @@ import pandas as pd
 from results import study
 from results.comparisons.entries import Entry
 from results.ranking import best_by_architecture, best_trials, settings
-from results.records import SplitRecord, TrialRecord
+from results.records import TrialRecord
 from results.reports.history import counted
 from results.reports.section import Section
 from results.reports.table import Shown, Table, make_table
 from results.statistics import score_in
+from results.sweep_parts import SplitRecord
 from results.tables import BASELINE
 from results.tables.architectures import setting_metrics
 from results.tables.trials import study_columns

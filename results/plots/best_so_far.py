@@ -14,9 +14,10 @@ from matplotlib.ticker import MaxNLocator
 from results.columns import column
 from results.plots.marks import architectures, mark, mark_legend
 from results.plots.style import Plot, label, look, settings, svg_of
-from results.records import Objective, Sweep
+from results.records import Sweep
 from results.statistics.expected_best import expected_best
 from results.statistics.spending import Course, Step, search_courses
+from results.sweep_parts import Objective
 
 NAME, TITLE = "best-so-far", "Best so far against budget"
 MOST_COUNTS = 60

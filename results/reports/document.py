@@ -9,7 +9,7 @@ from results.failures import FailureGroup, failure_groups, log_of
 from results.fingerprints import test_fingerprint
 from results.metrics import definitions
 from results.pictures import Pictures
-from results.records import SplitRecord, Sweep
+from results.records import Sweep
 from results.reports.comparison_layouts import pair_layout, patient_layout, rank_layout
 from results.reports.history import history_facts
 from results.reports.layouts import architecture_layout, factor_layouts, stages, trial_layout
@@ -18,6 +18,7 @@ from results.reports.sections import make_sections
 from results.reports.summary import summary, sweep_optimism
 from results.reports.table import Table
 from results.statistics import Comparison, Optimism, architecture_scores, compare
+from results.sweep_parts import SplitRecord
 from results.text import printable
 
 NOTICE = "Research software, not for clinical use."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from results.records import Extension, SweepRecord
+from results.records import SweepRecord
+from results.sweep_parts import Extension
 
 
 def history_sentence(record: SweepRecord) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from results.records import Opening, Sweep
+from results.records import Sweep
 from results.reports.history import counted
 from results.statistics import OpeningScores
+from results.sweep_parts import Opening
 from results.text import printable
 
 MOST_NAMES = 8

@@ -8,7 +8,7 @@ from collections import Counter
 
 from results.metrics import metric
 from results.ranking import Setting, best_by_architecture, best_trials, rank_trials, settings
-from results.records import State, Sweep, TrialRecord
+from results.records import Sweep, TrialRecord
 from results.reports.fair_fight import unfair_sentence
 from results.reports.history import counted, history_sentence
 from results.reports.openings import inherited_sentence, opened_sentence
@@ -22,6 +22,7 @@ from results.statistics import (
     setting_scores,
 )
 from results.statistics.fairness import fights
+from results.sweep_parts import State
 from results.tables.architectures import failures_text
 from results.text import printable
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from results.ranking import best_by_architecture
-from results.records import CaseFacts, CaseScore, Sweep, TrialRecord
+from results.records import CaseScore, Sweep, TrialRecord
 from results.statistics.replicates import replicates
+from results.sweep_parts import CaseFacts
 
 Rows = Sequence[tuple[CaseScore, Mapping[str, float]]]
 

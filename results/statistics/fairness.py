@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from results.ranking import best_by_architecture
-from results.records import Objective, Sweep, TrialRecord
+from results.records import Sweep, TrialRecord
 from results.statistics.expected_best import expected_best
 from results.statistics.spending import MEASURES, Course, Measure, search_courses
+from results.sweep_parts import Objective
 
 LESS = 0.8
 """Under this share of the winner's budget an architecture got less: trials end at different lengths, so that a few per cent

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from results.records import Opening, Sweep, TestScore, TrialRecord
+from results.records import Sweep, TestScore, TrialRecord
 from results.statistics.replicates import Replicates, gather_replicates
 from results.statistics.scores import Scores
+from results.sweep_parts import Opening
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from results.records import Objective, Sweep, TrialRecord
+from results.records import Sweep, TrialRecord
+from results.sweep_parts import Objective
 
 Measure = Literal["trials", "updates", "seconds"]
 MEASURES: tuple[Measure, ...] = ("trials", "updates", "seconds")

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from results.ranking import RankedTrial, rank_trials, settings
-from results.records import Objective, Sweep
+from results.records import Sweep
+from results.sweep_parts import Objective
 from results.tables.factors import swept_parameters
 
 FIXED_COLUMNS = frozenset(

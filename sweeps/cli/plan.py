@@ -20,12 +20,12 @@ def plan(
     What cannot fit into the memory that a trial may have is listed; when nothing of an architecture can, the exit code is 2.
     """
     from cluster.local import usable_cpus
+    from cluster.sizes import size_text
     from sweeps.cohort import list_files, load_cohort
     from sweeps.costs.estimate import estimate
     from sweeps.costs.forecast import missing_cache_bytes, shortage
     from sweeps.costs.machine import this_machine
-    from sweeps.disk import free_bytes, size_text
-    from sweeps.errors import UsageError
+    from sweeps.disk import free_bytes
     from sweeps.prepare import cache_root, cache_store
     from sweeps.spec import load_spec
     from sweeps.spec.space import Space
@@ -60,6 +60,13 @@ def plan(
         write_json(document | {"disk": document["disk"] | {"free_bytes": free, "fits": problem is None}})
     else:
         print_tables([_table(found), *_lines(found, cohort, f"{size_text(free)} free under {place}/")])
+    _refuse_hopeless(found)
+
+
+def _refuse_hopeless(found: Any) -> None:
+    """Raise `UsageError` when nothing of an architecture fits into the memory of a trial."""
+    from sweeps.errors import UsageError
+
     if found.hopeless:
         raise UsageError(
             "no trial of these networks fits into the memory that it may have",

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cluster.sizes import size_text
 from liverseg.config import PARAMETERS
-from sweeps.disk import existing, free_bytes, size_text
+from sweeps.disk import existing, free_bytes
 from sweeps.errors import sentence
 from sweeps.spec.dimension import Dimension
 from sweeps.spec.model import KeepSection

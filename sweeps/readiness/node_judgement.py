@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from cluster.doctor.everywhere import Node
-from cluster.doctor.findings import Finding, fail, ok, size_text, warn
+from cluster.doctor.findings import Finding, fail, ok, warn
 from cluster.doctor.judgement import count_text
 from cluster.nodes import slots_on
+from cluster.sizes import size_text
 from sweeps.prepare import FITS_SHARE
 from sweeps.provenance.packages import NUMERICAL_PACKAGES
 from sweeps.readiness.meeting import DRIVER, MeetingFacts

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from results.ledger_line import Event
-from results.records import Objective
+from results.sweep_parts import Objective
 from sweeps.search.plan import Known, Proposal, Stage
 from sweeps.search.standing import Standing
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from results.records import Objective, Replication
+from results.sweep_parts import Objective, Replication
 from sweeps.search.plan import Proposal, trial_uid, usable
 
 

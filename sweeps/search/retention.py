@@ -24,8 +24,8 @@ from typing import Protocol
 import numpy as np
 
 from results.ranking import pareto_fronts
-from results.records import Objective
 from results.storage import sync_folder
+from results.sweep_parts import Objective
 
 WEIGHTS, STATE = "weights", "state"
 _ENTRIES = {WEIGHTS: ("checkpoint", "overlays.npz"), STATE: ("state",)}

@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from results.records import Objective, Replication
+from results.sweep_parts import Objective, Replication
 from sweeps.search.open_trial import End, OpenTrial
 from sweeps.search.plan import Best, Known, Proposal, Stage, trial_uid
 from sweeps.search.proposer import Proposer

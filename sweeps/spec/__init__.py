@@ -5,7 +5,7 @@ Importing this package imports pydantic and ruamel.yaml; commands that do not re
 
 from __future__ import annotations
 
-from results.records import Objective
+from results.sweep_parts import Objective
 from sweeps.spec.catalogue import METRICS, SCHEMA_VERSION
 from sweeps.spec.choices import ArchitectureChoice
 from sweeps.spec.dimension import Dimension

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from liverseg.config import FITS, LABELS, PARAMETERS, SLICES
-from results.records import Objective
+from results.sweep_parts import Objective
 from sweeps.spec.catalogue import (
     BUDGETS,
     METRICS,

@@ -20,7 +20,7 @@ from typing import Any
 
 from results.fold import fold
 from results.ledger import Ledger, read_events
-from results.records import Objective
+from results.sweep_parts import Objective
 from sweeps.executor.session import TrialSession
 from sweeps.executor.setting import TrialSetting
 from sweeps.folder import SweepFolder

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from results.failures import EXAMPLE_LIMIT, FailureGroup, failure_groups
-from results.records import FAILURE_KINDS, Objective, Sweep, SweepRecord, TrialRecord
+from results.records import FAILURE_KINDS, Sweep, SweepRecord, TrialRecord
+from results.sweep_parts import Objective
 from tests.results.eventful_ledger import eventful
 from tests.results.ledger_factory import HOSTILE
 from tests.results.plots.test_plots import folded

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from results.ranking import best_by_architecture, best_trial, best_trials, pareto_fronts, rank_trials
 from results.ranking import settings as settings_of
-from results.records import Cost, Objective, State, Sweep, SweepRecord, TrialRecord
+from results.records import Cost, Sweep, SweepRecord, TrialRecord
+from results.sweep_parts import Objective, State
 
 UP = (Objective("val_dice"),)
 DOWN = (Objective("val_dice", "minimize"),)

@@ -11,7 +11,7 @@ import pytest
 
 from results.errors import LedgerError
 from results.fold import fold
-from results.records import CaseFacts, Extension, InheritedTrial, Parent
+from results.sweep_parts import CaseFacts, Extension, InheritedTrial, Parent
 from tests.results.test_fold import FINISHED, STARTED, SWEEP, events, suggested
 
 INHERITED = (

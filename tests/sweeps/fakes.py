@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from results.ledger import Ledger
-from results.records import Objective
+from results.sweep_parts import Objective
 from sweeps import trial_files
 from sweeps.folder import SweepFolder
 from sweeps.search.driver import DONE, WAIT, Driver

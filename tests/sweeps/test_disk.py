@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sweeps.disk import LowWater, existing, free_bytes, size_text
+from cluster.sizes import size_text
+from sweeps.disk import LowWater, existing, free_bytes
 
 GB = 10**9
 

@@ -11,8 +11,8 @@ import pytest
 from results.fold import fold
 from results.ledger import read_events
 from results.ranking import best_trials
-from results.records import Parent
 from results.reports.history import history_sentence
+from results.sweep_parts import Parent
 from sweeps.errors import SpecError, UsageError
 from sweeps.extend import Extension
 from sweeps.folder import SweepFolder

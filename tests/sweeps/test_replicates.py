@@ -11,8 +11,9 @@ import pytest
 from results.errors import LedgerError
 from results.fold import fold
 from results.ledger_line import Event
-from results.records import Replication, TrialRecord
+from results.records import TrialRecord
 from results.reports.document import build_document
+from results.sweep_parts import Replication
 from results.tables import architecture_table, case_table, factor_table, trial_table
 from results.tables.architectures import setting_metrics
 from sweeps.folder import SweepFolder

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from results.ledger_line import Event
-from results.records import Objective
+from results.sweep_parts import Objective
 from sweeps.errors import SpecError, SweepError, UsageError
 from sweeps.search.plan import Best
 from sweeps.spec import Spec, spec_from_resolved

@@ -7,7 +7,7 @@ import pytest
 
 from cluster.auth import Door
 from cluster.doctor.everywhere import Answer, Clock, Node, named
-from cluster.doctor.findings import Finding, Level, ok, size_text, warn, worst
+from cluster.doctor.findings import Finding, Level, ok, warn, worst
 from cluster.doctor.findings import fail as failing
 from cluster.doctor.judgement import (
     judge_answers,
@@ -18,6 +18,7 @@ from cluster.doctor.judgement import (
     judge_shared_memory,
 )
 from cluster.doctor.machine import Disk, Listener, MachineFacts, disk
+from cluster.sizes import size_text
 
 GB = 10**9
 HEAD = Listener("127.0.0.1", 6379, "gcs_server")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from results import fingerprints
 from results.comparisons import IncomparableError, compare_sweeps, part_difference
 from results.comparisons.entries import distinct, make_entries
-from results.records import FoldRecord, SplitRecord, Sweep, SweepRecord
+from results.records import Sweep, SweepRecord
+from results.sweep_parts import FoldRecord, SplitRecord
 from tests.results.comparisons import sweeps
 
 NAMES = st.lists(st.text("0123456789abcdef", min_size=8, max_size=8), min_size=1, max_size=12, unique=True)

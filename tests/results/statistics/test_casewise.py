@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from results.records import CaseFacts, CaseScore, TrialRecord
+from results.records import CaseScore, TrialRecord
 from results.statistics.casewise import architecture_figures, patient_figures
+from results.sweep_parts import CaseFacts
 from tests.results.ledger_factory import FakeLedger, suggested_payload, sweep_payload, uid_of
 from tests.results.plots.test_plots import folded
 from tests.results.strata_ledger import Patient, finished, ledger_of

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from results import records
-from results.records import CaseScore, Opening, Sweep, TrialRecord
+from results.records import CaseScore, Sweep, TrialRecord
 from results.statistics import held_out, label_mean, opening_scores
+from results.sweep_parts import Opening
 from tests.results.statistics.simulated import scores_of
 from tests.results.statistics.test_replicates import sweep_of, trial
 

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from results.records import CaseScore, Objective, State, Sweep, SweepRecord, TrialRecord
+from results.records import CaseScore, Sweep, SweepRecord, TrialRecord
 from results.statistics import architecture_scores, replicates, setting_scores
+from results.sweep_parts import Objective, State
 
 
 def trial(

@@ -14,7 +14,7 @@ import pytest
 from cluster.config import LocalConfig, Slots
 from cluster.local import local_ray
 from results.ledger import Ledger, read_events
-from results.records import Objective
+from results.sweep_parts import Objective
 from sweeps.executor.ended import KEPT, Ended
 from sweeps.folder import SweepFolder
 from sweeps.search.driver import Driver

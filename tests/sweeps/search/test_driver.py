@@ -7,7 +7,7 @@ import pytest
 
 from results.fold import fold
 from results.ledger import read_events
-from results.records import Objective
+from results.sweep_parts import Objective
 from sweeps import trial_files
 from sweeps.search.driver import DONE, WAIT, Driver
 from sweeps.search.plan import Best, Proposal, SearchPlan, Stage

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from liverseg.config import TrainConfig
-from results.records import Objective
+from results.sweep_parts import Objective
 from sweeps import trial_files
 from sweeps.folder import SweepFolder
 from sweeps.search.plan import Proposal, Stage

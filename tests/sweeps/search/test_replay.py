@@ -10,7 +10,7 @@ import pytest
 
 from results.ledger import Ledger, read_events
 from results.ledger_line import Event
-from results.records import Objective, Replication
+from results.sweep_parts import Objective, Replication
 from sweeps.folder import SweepFolder
 from sweeps.search.driver import Driver
 from sweeps.search.plan import Proposal, SearchPlan, Stage

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from results.records import Objective, Replication
+from results.sweep_parts import Objective, Replication
 from sweeps.search.plan import Proposal
 from sweeps.search.standing import Standing
 from tests.sweeps.search.test_standing import ASHA, MAXIMIZE, begin, finish, known_to, stage

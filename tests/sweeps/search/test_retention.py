@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from results.ranking import best_by_architecture, rank_trials
-from results.records import Objective, TrialRecord
+from results.records import TrialRecord
+from results.sweep_parts import Objective
 from sweeps.search import retention
 from sweeps.search.retention import STATE, WEIGHTS, Release, Retention, delete, present
 

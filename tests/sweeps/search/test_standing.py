@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from results.records import Objective
+from results.sweep_parts import Objective
 from sweeps.search.plan import Best, Known, Proposal, Stage
 from sweeps.search.proposer import Proposer
 from sweeps.search.standing import Standing
