@@ -194,6 +194,7 @@ def trial_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
         labels=tuple(spec.data.labels),
         updates=spec.train.updates,
         early_stopping=spec.train.early_stopping,
+        plateau=spec.train.plateau.rule() if spec.train.plateau else None,
         deadline_s=spec.trial.deadline_s,
         stall_s=spec.trial.stall_s,
         memory_bytes=memory_limit(spec, place.slots),

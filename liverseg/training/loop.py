@@ -92,7 +92,7 @@ class TrainingRun:
 
     @property
     def stop_reason(self) -> str | None:
-        """`epochs`, `updates` or `early_stopping` once the training is finished; None before."""
+        """`epochs`, `updates`, `early_stopping` or `plateau` once the training is finished; None before."""
         return stop_reason(self.config, self._plan.batches, self.history)
 
     @property
