@@ -281,7 +281,8 @@ class TestPlateau:
 
     @pytest.mark.parametrize("text", ["2", "true", "{gain: 0.1}", "{epochs: 5, gain: 0}", "{epochs: 5, grace: 3}"])
     def test_anything_else_is_refused(self, tmp_path: Path, text: str) -> None:
-        assert problems_of(tmp_path, SMALL, f"train.plateau={text}")
+        (problem,) = problems_of(tmp_path, SMALL, f"train.plateau={text}")
+        assert ": train.plateau" in str(problem)
 
 
 class TestReadyMade:
