@@ -40,6 +40,7 @@ class SweepRecord:
         started: time of the first event.
         updated: time of the last event.
         closed: why the sweep was closed (one of `CLOSINGS`); empty while it is open.
+        missing: trials by stage that were asked for and not run, as every parameter set of the stage's space was tried.
         runs: how often it was driven: 1, and 1 for each resume.
         extended: what was asked for later, in order.
         parents: the sweeps it was warm-started from; empty unless it is a fork.
@@ -69,6 +70,7 @@ class SweepRecord:
     started: str = ""
     updated: str = ""
     closed: str = ""
+    missing: Mapping[str, int] = field(default_factory=dict)
     runs: int = 1
     extended: tuple[Extension, ...] = ()
     parents: tuple[Parent, ...] = ()

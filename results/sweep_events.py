@@ -142,6 +142,8 @@ def _on_closed(folding: Folding, event: Event) -> None:
     if reason not in CLOSINGS:
         raise refuse(event, "the sweep was closed for no known reason", got=reason, allowed=", ".join(CLOSINGS))
     folding.sweep["closed"] = reason
+    missing = members(event.payload.get("missing"))
+    folding.sweep["missing"] = {word(stage): whole(trials) for stage, trials in missing.items()}
 
 
 SWEEP_EVENTS: Mapping[str, Callable[[Folding, Event], None]] = {

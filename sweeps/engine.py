@@ -97,6 +97,8 @@ def search(
     total = len(standing.ended) + len(standing.open) + standing.left
     coming = len(standing.open) + standing.left
     reporter.note(f"running {coming} trials, {slots.count} at a time; logs in {folder.where}/trials")
+    for line in missing_lines(standing):
+        reporter.note(line)
     with reporter.trials(total, spec.train.epochs, Space.from_spec(spec).architectures, before) as view:
         driver = make_driver(spec, folder, ledger, standing, slots.count, view)
         driver.take_up(adopted)
@@ -123,6 +125,16 @@ def search(
                 folder.withdraw_stop()
         _close(driver)
     return outcome_of(driver)
+
+
+def missing_lines(standing: Standing) -> list[str]:
+    """For each stage whose space has fewer parameter sets than trials were asked for, a line that says so."""
+    several = len(standing.stages) > 1
+    return [
+        f"{f'stage {stage}: ' if several else ''}{trials} of the trials asked for will not be run: the space has no further "
+        "parameter sets, and none is trained twice"
+        for stage, trials in standing.missing.items()
+    ]
 
 
 def _note_full_disk(driver: Driver, error: Exception) -> None:

@@ -223,7 +223,8 @@ class Driver:
             if not trial.parked:
                 self._park(uid)
         reason = "interrupted" if self.interrupted or self._silent else "disk" if self.disk_message else "finished"
-        self.ledger.append("closed", reason=reason)
+        missing = self.standing.missing
+        self.ledger.append("closed", reason=reason, **({"missing": missing} if missing else {}))
 
     def _queued(self) -> Proposal | None:
         """The first queued trial."""

@@ -144,7 +144,8 @@ class SearchSection(Section):
 
 class PlateauSection(Section):
     """When a learning curve counts as flat: a training then ends, and its score counts in full. A whole number stands for
-    `epochs`. The curve of a network that finds the liver and no tumour yet is flat too: give `grace_epochs` for that."""
+    `epochs`. The curve of a network that finds the liver and no tumour yet is flat too: give `grace_epochs` for that.
+    """
 
     epochs: int = Field(ge=3, le=10_000)
     """So many epochs together brought less than `gain`, and their median slope promises less in as many more."""

@@ -155,7 +155,7 @@ def _take_out(values: dict[str, Any], path: Path) -> None:
         if isinstance(parent, dict) and part not in parent:
             return  # gone with something above it
         parent = parent[part]
-    if not isinstance(parent, (dict, list)):
+    if not hasattr(parent, "__delitem__"):
         _take_out(values, path[:-1])  # one value that stands for a section
     elif path[-1] in parent:
         del parent[path[-1]]

@@ -75,7 +75,9 @@ def test_a_larger_gain_never_trains_longer(scores: list[float], rule: PlateauRul
 
 
 @given(st.lists(st.floats(-1.0, 1.0), min_size=3, max_size=9), st.integers(0, 8), SCORE)
-def test_the_median_slope_of_a_line_survives_one_outlier_in_five(values: list[float], place: int, outlier: float) -> None:
+def test_the_median_slope_of_a_line_survives_one_outlier_in_five(
+    values: list[float], place: int, outlier: float
+) -> None:
     assume(len(values) >= 5)
     line = [(epoch, 0.25 * epoch) for epoch in range(len(values))]
     line[place % len(line)] = (place % len(line), outlier)

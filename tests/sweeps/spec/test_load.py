@@ -182,6 +182,13 @@ class TestPaths:
 
 
 class TestReadyMade:
+    def test_quickstart_ends_trainings_that_fall_behind(self) -> None:
+        spec = load_spec("quickstart").spec
+        assert (spec.search.scheduler.kind, spec.search.scheduler.grace_epochs) == ("asha", 4)
+        assert spec.search.scheduler.grace_epochs < spec.train.epochs
+        # Its curves wait at the Dice of the liver alone before tumours are found: flat, and not at their end.
+        assert spec.train.plateau is None and spec.train.early_stopping is None
+
     @pytest.mark.parametrize("name", READY_MADE)
     def test_loads_without_a_warning(self, name: str) -> None:
         loaded = load_spec(name)
@@ -283,15 +290,6 @@ class TestPlateau:
     def test_anything_else_is_refused(self, tmp_path: Path, text: str) -> None:
         (problem,) = problems_of(tmp_path, SMALL, f"train.plateau={text}")
         assert ": train.plateau" in str(problem)
-
-
-class TestReadyMade:
-    def test_quickstart_ends_trainings_that_fall_behind(self) -> None:
-        spec = load_spec("quickstart").spec
-        assert (spec.search.scheduler.kind, spec.search.scheduler.grace_epochs) == ("asha", 4)
-        assert spec.search.scheduler.grace_epochs < spec.train.epochs
-        # Its curves wait at the Dice of the liver alone before tumours are found: flat, and not at their end.
-        assert spec.train.plateau is None and spec.train.early_stopping is None
 
 
 class TestOverrides:
