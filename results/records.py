@@ -24,7 +24,7 @@ from results.sweep_parts import (
 )
 
 STATES: tuple[State, ...] = ("finished", "pruned", "running", "queued", "stopped", "failed")
-FAILURE_KINDS = ("oom", "nan", "invalid", "timeout", "crash", "data")
+FAILURE_KINDS = ("oom", "memory", "nan", "invalid", "timeout", "crash", "data")
 CLOSINGS = ("finished", "interrupted", "disk", "failed")
 
 

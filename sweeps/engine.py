@@ -11,6 +11,7 @@ from cluster.local import abandon, usable_cpus
 from results.errors import ResultsError
 from results.records import Sweep
 from sweeps.cohort import Cohort, load_cohort
+from sweeps.costs.refusal import MemoryCheck, memory_check
 from sweeps.disk import LowWater
 from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
@@ -100,7 +101,8 @@ def search(
     for line in missing_lines(standing):
         reporter.note(line)
     with reporter.trials(total, spec.train.epochs, Space.from_spec(spec).architectures, before) as view:
-        driver = make_driver(spec, folder, ledger, standing, slots.count, view)
+        misfit = memory_check(spec, slots, memory_limit(spec, slots), place.least_slices)
+        driver = make_driver(spec, folder, ledger, standing, slots.count, view, misfit)
         driver.take_up(adopted)
         watch = Watch(
             folder.file("trials"),
@@ -166,12 +168,19 @@ def _close(driver: Driver) -> None:
 
 
 def make_driver(
-    spec: Spec, folder: SweepFolder, ledger: OpenLedger, standing: Standing, slots: int, view: View
+    spec: Spec,
+    folder: SweepFolder,
+    ledger: OpenLedger,
+    standing: Standing,
+    slots: int,
+    view: View,
+    misfit: MemoryCheck | None = None,
 ) -> Driver:
-    """The driver of a sweep with the spec's rules about disk."""
+    """The driver of a sweep with the spec's rules about disk; without `misfit` every trial is started."""
+    check = misfit or MemoryCheck(None, 0)
     retention = Retention(spec.keep.best, spec.search.objectives)
     low_water = LowWater(folder.path, spec.keep.min_free_bytes)
-    return Driver(folder, ledger, standing, slots, view, retention=retention, low_disk=low_water.low)
+    return Driver(folder, ledger, standing, slots, view, retention=retention, low_disk=low_water.low, misfit=check)
 
 
 def outcome_of(driver: Driver) -> Outcome:

@@ -21,7 +21,7 @@ from sweeps.search.plan import Proposal
 from sweeps.search.reconcile import Adoption
 from sweeps.search.replay import objective_values
 from sweeps.search.retention import Release, Retention, delete, entries
-from sweeps.search.standing import Standing
+from sweeps.search.standing import MISFIT, Standing
 from sweeps.search.states import State, newest_state
 from sweeps.stores.ferry import OpenLedger
 
@@ -70,6 +70,7 @@ class Driver:
         view: told of every event.
         retention: which trials' files are kept; None keeps all.
         low_disk: a message when the disk is too full to start another trial, else None.
+        misfit: why a trial of this architecture with these parameters cannot fit into its memory; empty when it may.
     """
 
     def __init__(
@@ -82,9 +83,10 @@ class Driver:
         *,
         retention: Retention | None = None,
         low_disk: Callable[[], str | None] = lambda: None,
+        misfit: Callable[[str, Mapping[str, Any]], str] = lambda architecture, parameters: "",
     ) -> None:
         self.folder, self.ledger, self.standing, self.view = folder, ledger, standing, view
-        self.slots, self.retention, self._low_disk = slots, retention, low_disk
+        self.slots, self.retention, self._low_disk, self._misfit = slots, retention, low_disk, misfit
         self.interrupted = False
         self.disk_message = ""
         self._silent = self.cut_off = False
@@ -215,6 +217,8 @@ class Driver:
         trial = self.standing.open[uid]
         known = {"epochs": trial.epochs, "seconds": 0.0, **failure}
         self.ledger.append("failed", **{**known, "uid": uid, "values": trial.unwritten})
+        if known["kind"] == MISFIT:
+            self.standing.refused(uid)
         self._end(uid, "failed", [], known)
 
     def close(self) -> None:
@@ -241,7 +245,10 @@ class Driver:
         return proposal
 
     def _hand_out(self, chosen: Proposal) -> bool:
-        """Choose the state to start from; False when there must be one and is none, which fails the trial."""
+        """Choose the state to start from; False when the trial fails at once, as it cannot fit or there is no such state."""
+        if misfit := self._misfit(chosen.architecture, chosen.parameters):
+            self.failed(chosen.uid, {"kind": MISFIT, "message": misfit})
+            return False
         uid, folder, attempt = chosen.uid, self.folder, self.standing.open[chosen.uid].attempt
         # One that no worker ever had has no state.
         folder.fetch_states(*([uid] if attempt else []), *([chosen.continues] if chosen.continues else []))

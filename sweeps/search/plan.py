@@ -87,7 +87,7 @@ class Known:
     """A trial that has ended, as a sampler is told of it.
 
     Attributes:
-        state: `finished`, `pruned` or `failed`.
+        state: `finished`, `pruned`, `failed` or `refused`, see `Proposer.tell`.
         values: the objectives at the selected epoch; empty without a usable score.
         reports: first objective after each epoch, NaN where it was none.
         updates: gradient updates spent.

@@ -51,6 +51,7 @@ class Proposer:
         self.space, self.plan = space, plan
         self._untried = Untried(space, Tried())
         self._values: dict[str, list[float]] = {}
+        self._scored: Counter[str] = Counter()
         self._open: dict[str, _Open] = {}
         self._asked: Counter[str] = Counter()
         self._proposed: Counter[str] = Counter({name: 0 for name in space.architectures})
@@ -167,7 +168,8 @@ class Proposer:
 
         Args:
             uid: as proposed.
-            state: `finished`, `pruned`, or anything else for a trial without a usable score.
+            state: `finished`, `pruned`, `refused` for one that cannot work with these parameters, or anything else for a trial
+                without a usable score. Once others have one, a sampler that makes a model takes the refused for the worst of all.
             values: the objectives at the selected epoch (the best one, never the last).
             updates: gradient updates it spent.
         """
@@ -181,7 +183,8 @@ class Proposer:
         if state == "finished" and usable(values):
             self._values[uid] = list(values)
             frozen = study.tell(told.trial, list(values))
-        elif state == "pruned" and len(self.plan.directions) == 1:
+            self._scored[told.key] += 1
+        elif self._counts_as_worst(told.key, state):
             frozen = study.tell(told.trial, state=TrialState.PRUNED)
         else:
             frozen = study.tell(told.trial, state=TrialState.FAIL)
@@ -246,6 +249,14 @@ class Proposer:
         if found is None:
             raise SweepError("the space has fewer parameter sets than its dimensions say", where=self.plan.stage)
         return found
+
+    def _counts_as_worst(self, key: str, state: str) -> bool:
+        """Whether a trial without a final score is nevertheless one to learn from: Optuna knows those as pruned.
+
+        One without any score is the worst of them. Before another has one it would be the best there is, too.
+        """
+        known = state == "pruned" or (state == "refused" and self._scored[key] > 0)
+        return known and len(self.plan.directions) == 1
 
     def _pass_over(self, key: str, trial: optuna.Trial, uid: str) -> None:
         """Close a trial whose set is that of another one, with what is known of that.

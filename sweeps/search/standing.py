@@ -19,6 +19,8 @@ from sweeps.search.replicates import Replicates, Settled
 from sweeps.search.tried import Tried
 
 ENDS = ("finished", "pruned", "failed")
+MISFIT = "memory"
+"""Kind of failure of a trial that was refused, as it cannot fit into its memory."""
 ONCE = Replication()
 
 
@@ -60,6 +62,7 @@ class Standing:
         self._proposer: Proposer | None = None
         self._tried: dict[str, Tried] = defaultdict(Tried)
         self._cut: dict[str, int] = {}
+        self._refused: set[str] = set()
 
     @property
     def proposer(self) -> Proposer:
@@ -184,11 +187,16 @@ class Standing:
         """Try a failed trial again."""
         proposal = self._proposals[uid]
         del self.ended[uid]
+        self._refused.discard(uid)
         self.replicates.reopened(proposal)
         if uid in self._proposers:
             self._proposers[uid].adopt(uid, proposal.architecture, proposal.parameters, again=True)
         self.open[uid] = OpenTrial(proposal, attempt=self._attempts[uid], again=True)
         self.queue.append(uid)
+
+    def refused(self, uid: str) -> None:
+        """The trial, whose end follows, was not even started: its parameters cannot work here, as far as samplers learn."""
+        self._refused.add(uid)
 
     def end(self, uid: str, state: str, values: Sequence[float] = (), updates: int = 0) -> None:
         """The trial has ended for good with this state and these objective values."""
@@ -246,8 +254,9 @@ class Standing:
         reports = self._waiting.pop(uid).reports
         self.ends.append(End(uid, found.state, found.values))
         if uid in self._proposers:
-            self._proposers[uid].tell(uid, found.state, found.values, updates=found.updates)
-            self._known.append(_known(found, reports))
+            state = "refused" if uid in self._refused else found.state
+            self._proposers[uid].tell(uid, state, found.values, updates=found.updates)
+            self._known.append(_known(found, state, reports))
         if found.state == "finished" and found.values:
             self._consider(found.proposal, found.values[0])
 
@@ -326,14 +335,14 @@ class Standing:
         self.best = Best(proposal.uid, proposal.architecture, dict(proposal.parameters), value)
 
 
-def _known(found: Settled, reports: Sequence[float]) -> Known:
+def _known(found: Settled, state: str, reports: Sequence[float]) -> Known:
     proposal = found.proposal
     return Known(
         proposal.uid,
         proposal.stage,
         proposal.architecture,
         proposal.parameters,
-        found.state,
+        state,
         found.values,
         tuple(reports),
         found.updates,
