@@ -21,7 +21,7 @@ from sweeps.search.plan import Proposal
 from sweeps.search.reconcile import Adoption
 from sweeps.search.replay import objective_values
 from sweeps.search.retention import Release, Retention, delete, entries
-from sweeps.search.standing import MISFIT, Standing
+from sweeps.search.standing import HOPELESS, MISFIT, Standing
 from sweeps.search.states import State, newest_state
 from sweeps.stores.ferry import OpenLedger
 
@@ -217,7 +217,7 @@ class Driver:
         trial = self.standing.open[uid]
         known = {"epochs": trial.epochs, "seconds": 0.0, **failure}
         self.ledger.append("failed", **{**known, "uid": uid, "values": trial.unwritten})
-        if known["kind"] == MISFIT:
+        if known["kind"] in HOPELESS:
             self.standing.refused(uid)
         self._end(uid, "failed", [], known)
 

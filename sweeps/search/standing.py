@@ -21,6 +21,8 @@ from sweeps.search.tried import Tried
 ENDS = ("finished", "pruned", "failed")
 MISFIT = "memory"
 """Kind of failure of a trial that was refused, as it cannot fit into its memory."""
+HOPELESS = frozenset({MISFIT, "oom", "nan", "invalid"})
+"""Kinds of failure that come of the parameters: samplers learn to leave such sets. A crash, a deadline or bad data may not."""
 ONCE = Replication()
 
 
@@ -195,7 +197,7 @@ class Standing:
         self.queue.append(uid)
 
     def refused(self, uid: str) -> None:
-        """The trial, whose end follows, was not even started: its parameters cannot work here, as far as samplers learn."""
+        """The trial, whose failure follows, cannot work with its parameters: samplers learn that, see `Proposer.tell`."""
         self._refused.add(uid)
 
     def end(self, uid: str, state: str, values: Sequence[float] = (), updates: int = 0) -> None:
