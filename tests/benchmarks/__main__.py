@@ -23,6 +23,7 @@ NAMES = (
     "evaluate",
     "sweep",
     "scale",
+    "wasted",
 )
 
 
