@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ from sweeps.executor.desk import desk_for
 from sweeps.executor.failure import disk_full, disk_message, failure_kind, failure_message, sent_away, store_trouble
 from sweeps.executor.full_scores import with_full_scores
 from sweeps.executor.guard import Guard, Limits, Stand, deadline_message
-from sweeps.executor.memory import return_free_memory
+from sweeps.executor.networks import hand_on, relieve, tidy
 from sweeps.executor.pulse import Pulse, StopRequested
 from sweeps.executor.report import checked_report
 from sweeps.executor.setting import TrialSetting
@@ -55,10 +54,10 @@ class TrialSession:
         self._config: TrainConfig | None = None
         limits = Limits(setting.memory_bytes, setting.deadline_s, setting.stall_s)
         self._log = TrialLog(payload["uid"], self.folder / trial_files.LOG)
-        self._guard = Guard(self.folder, limits, self._stand, tell=self._desk.last_word)
+        self._guard = Guard(self.folder, limits, self._stand, tell=self._desk.last_word, relieve=relieve)
         self._pulse = Pulse(self.folder / trial_files.HEARTBEAT, sweep / trial_files.STOP, self._guard.beat)
         self._artefacts = Artefacts(sweep, payload["uid"], setting.keep_last)
-        self._begun = self._unsaved = False
+        self._begun = self._unsaved = self._failed = False
 
     def step(self) -> dict[str, Any]:
         """Train and validate one epoch and write the records.
@@ -88,11 +87,12 @@ class TrialSession:
             return self._end(error)
 
     def close(self) -> None:
-        """Free the network, end the guard and close the log."""
+        """Hand the network on or free it, end the guard and close the log."""
         self._guard.close()
         if self.run is not None:
+            handed_on = not self._failed and hand_on(self.run)
             self.run = None
-            _release()
+            tidy(handed_on=handed_on)
         self._log.close()
         self._desk.clear()
 
@@ -203,6 +203,7 @@ class TrialSession:
         Raises:
             SweepError: the trial failed.
         """
+        self._failed = True
         kind, message = failure_kind(error), failure_message(error, self._conditions, self.setting.gpus)
         full: BaseException = error
         try:
@@ -252,12 +253,3 @@ def _line(report: Mapping[str, Any]) -> str:
     shown = [(name, report.get(name)) for name in ("loss", "val_dice", "seconds")]
     numbers = [f"{name} {value:.5g}" if value is not None else f"{name} undefined" for name, value in shown]
     return f"epoch {report['epoch']}: {', '.join(numbers)}"
-
-
-def _release() -> None:
-    """Free what a training leaves behind in a process that is used again."""
-    if "keras" in sys.modules:
-        from liverseg.training.device import release_models
-
-        release_models()
-    return_free_memory()
