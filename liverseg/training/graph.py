@@ -6,6 +6,7 @@ and with them the seed; or it changes only what is fed in: window, augmentation,
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,6 +41,11 @@ class Graph:
     decays: bool
     mixed_precision: bool
     xla: bool
+
+    @property
+    def label(self) -> str:
+        """The architecture's name and eight hex digits that stand for the rest."""
+        return f"{self.architecture}-{zlib.crc32(repr(self).encode()):08x}"
 
 
 def graph_of(config: TrainConfig) -> Graph:

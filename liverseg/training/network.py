@@ -36,6 +36,10 @@ class CompiledNetwork:
             GPU and off elsewhere, so that the same parameters would be computed in two ways, and no record would say
             in which.
         class_weights: those that the loss was made with, if any.
+
+    Attributes:
+        model: the Keras model.
+        trainings: how many it has been used for, this one included; from the second one on nothing is traced any more.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class CompiledNetwork:
         model.compile(optimizer=optimizer, loss=loss, jit_compile=xla)
         optimizer.build(model.trainable_variables)
         self.model = model
+        self.trainings = 1
         self._loss, self._optimizer = loss, model.optimizer
         self._class_weights = class_weights
         self._rate: float | None = None
@@ -161,6 +166,7 @@ class CompiledNetwork:
                 self._loss.weigh(class_weights)
         self._class_weights = class_weights
         self._rate, self._running = None, {}
+        self.trainings += 1
 
     @property
     def variable_bytes(self) -> int:

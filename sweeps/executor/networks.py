@@ -32,6 +32,28 @@ def relieve() -> bool:
     return True
 
 
+def held(run: Any) -> list[str]:
+    """Labels of the graphs that this worker will have compiled once it has let go of this trainer; sorted."""
+    if not hasattr(run, "release"):
+        return []
+    from liverseg.training.compiled import NETWORKS
+    from liverseg.training.graph import graph_of
+
+    return sorted({graph.label for graph in (*NETWORKS.graphs, graph_of(run.config))})
+
+
+def origin(run: Any) -> str:
+    """Where a trainer has its network from, for the log; empty for a trainer that does not tell."""
+    trainings = getattr(getattr(run, "network", None), "trainings", None)
+    if trainings is None:
+        return ""
+    return (
+        "network: built"
+        if trainings == 1
+        else f"network: compiled before, reset for training {trainings} in this process"
+    )
+
+
 def hand_on(run: Any) -> bool:
     """Let a trainer keep its network for the next trial; False when it is not one that can. It may not be used any more."""
     release = getattr(run, "release", None)

@@ -24,7 +24,7 @@ from sweeps.executor.desk import desk_for
 from sweeps.executor.failure import disk_full, disk_message, failure_kind, failure_message, sent_away, store_trouble
 from sweeps.executor.full_scores import with_full_scores
 from sweeps.executor.guard import Guard, Limits, Stand, deadline_message
-from sweeps.executor.networks import hand_on, relieve, tidy
+from sweeps.executor.networks import hand_on, held, origin, relieve, tidy
 from sweeps.executor.pulse import Pulse, StopRequested
 from sweeps.executor.report import checked_report
 from sweeps.executor.setting import TrialSetting
@@ -64,9 +64,9 @@ class TrialSession:
 
         Returns:
             After an epoch: its metrics and numbers (None where not finite), `checkpoint` (`epoch`, `path`, `sha256`; None
-            when no state was saved), `last` and `done`. When all were asked to stop: `stopped`, `done`, `epoch`, `last`
-            and `checkpoint`. When the disk is full: `disk_full`, `done`, `epoch`, `last` and `message`; also
-            when the store does not answer, with `store`.
+            when no state was saved), `last`, `done` and `graphs` (see `sweeps.executor.networks.held`). When all were
+            asked to stop: `stopped`, `done`, `epoch`, `last` and `checkpoint`. When the disk is full: `disk_full`,
+            `done`, `epoch`, `last` and `message`; also when the store does not answer, with `store`.
 
         Raises:
             SweepError: the trial failed; `failed.json` says why in one line.
@@ -134,6 +134,8 @@ class TrialSession:
         self._log.info(f"attempt {self.payload['attempt']} from {state or 'the beginning'}: {self._config}")
         run = build_trainer(self._config, self.setting, int(self.payload.get("fold") or 0), self._pulse.batch)
         self._pulse.beat()
+        if said := origin(run):
+            self._log.info(said)
         if state is not None:
             run.restore(self._desk.sweep / state)
             self._unsaved = not self._artefacts.agree(run, state)
@@ -154,7 +156,7 @@ class TrialSession:
         final = {**final, "weights": self._artefacts.weights}
         trial_files.write_record(self.folder, trial_files.LATEST, final)
         saved = self._save(run) if due else None
-        result = {**report, "checkpoint": saved, "last": last, "done": last}
+        result = {**report, "checkpoint": saved, "last": last, "done": last, "graphs": held(run)}
         self._pulse.beat()
         if last:
             final = with_full_scores(run, final, self.folder, self._pulse.batch)
