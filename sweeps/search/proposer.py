@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 JOINT = "joint"
 REDRAWS = 4
 """How often a sampler is asked again for one proposal."""
+LEAD = 2
+"""Trials that an architecture may be ahead of another where that saves the compilation of a network. Small, so that an
+interrupted search has tried all of them nearly as often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,14 @@ class Proposer:
         self._studies = {key: self._study(key) for key in keys}
         self._seen = self._views() if models(plan.sampler) else {}
 
-    def ask(self, number: int, epochs: int = 0) -> Proposal:
+    def ask(self, number: int, epochs: int = 0, preferred: frozenset[str] = frozenset()) -> Proposal:
         """The next parameter set.
 
         Args:
             number: the trial's number in the sweep.
             epochs: its length, the plan's when 0.
+            preferred: architectures that may come up to `LEAD` trials before their turn, but get no more of them in all.
+                Each architecture has a sampler of its own, which is asked the same questions in the same order.
 
         Raises:
             SweepError: every parameter set was proposed.
@@ -82,7 +87,7 @@ class Proposer:
                 where=f"stage {self.plan.stage}",
                 next_step="give a larger space: liversweep extend NAME --space FILE",
             )
-        key = JOINT if JOINT in self._studies else self._next_architecture(length)
+        key = JOINT if JOINT in self._studies else self._next_architecture(length, preferred)
         trial, architecture, parameters, drawn = self._draw(key, length)
         self._asked[key] += 1
         self._proposed[architecture] += 1
@@ -200,18 +205,25 @@ class Proposer:
         """Grid points that were not proposed yet; None without a grid."""
         return sum(len(points) for points in self._queues.values()) if self._queues else None
 
-    def _next_architecture(self, epochs: int) -> str:
-        """The architecture that has had the least of the budget; the spec's order breaks ties.
-
-        One whose sets were all proposed leaves the rest of its budget to the others.
+    def _next_architecture(self, epochs: int, preferred: frozenset[str]) -> str:
+        """The architecture that has had the least of the budget, or nearly so if it is preferred; the spec's order breaks
+        ties. One whose sets were all proposed leaves the rest of its budget to the others.
         """
         candidates = [name for name in self.space.architectures if self._sets_left(name, epochs) != 0]
         if self.plan.per_architecture != "equal_updates":
-            return min(candidates, key=lambda name: self._proposed[name])
+            near = [name for name in candidates if name in preferred and self._nearly_due(name, candidates)]
+            return min(near or candidates, key=lambda name: self._proposed[name])
         running = Counter(item.architecture for item in self._open.values())
         done = sum(self._updates.values())
         mean = done / max(1, sum(self._proposed.values()) - len(self._open))
         return min(candidates, key=lambda name: (self._updates[name] + mean * running[name], self._proposed[name]))
+
+    def _nearly_due(self, architecture: str, candidates: Sequence[str]) -> bool:
+        """Whether its turn may be brought forward without giving it more trials in all than its equal share."""
+        share, more = divmod(self.plan.trials, len(self.space.architectures))
+        share += list(self.space.architectures).index(architecture) < more
+        proposed = self._proposed[architecture]
+        return proposed < share and proposed - min(self._proposed[name] for name in candidates) < LEAD
 
     def _sets_left(self, name: str, epochs: int) -> int | None:
         """See `sets_left`, for one architecture."""
