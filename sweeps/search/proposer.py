@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from sweeps.errors import SweepError
 from sweeps.search.plan import Known, Proposal, SearchPlan, trial_uid, usable
 from sweeps.search.recall import MOST
-from sweeps.search.sampler import build_pruner, build_sampler, derived_seed, models, remembers
+from sweeps.search.sampler import build_sampler, derived_seed, models, remembers
+from sweeps.search.studies import choose_architecture, label, new_study, suggest
 from sweeps.search.tried import Tried
 from sweeps.search.untried import Untried, fits, value_of
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import optuna
 
     from sweeps.search.seen_study import SeenStudy
-    from sweeps.spec.space import Dimension, Space
+    from sweeps.spec.space import Space
 
 JOINT = "joint"
 REDRAWS = 4
@@ -65,7 +66,7 @@ class Proposer:
         joint = plan.per_architecture == JOINT and plan.sampler != "grid"
         keys = (JOINT,) if joint else tuple(space.architectures)
         self._trials = plan.trials // len(keys)
-        self._studies = {key: self._study(key) for key in keys}
+        self._studies = {key: new_study(plan, key, self._trials) for key in keys}
         self._seen = self._views() if models(plan.sampler) else {}
 
     def ask(self, number: int, epochs: int = 0, preferred: frozenset[str] = frozenset()) -> Proposal:
@@ -234,7 +235,7 @@ class Proposer:
         drawn: list[str] = []
         while True:
             trial = self._ask(key, replay=False, redraw=len(drawn))
-            architecture = self._architecture(trial) if key == JOINT else key
+            architecture = choose_architecture(trial, self.space) if key == JOINT else key
             queue = self._queues.get(architecture)
             if queue:
                 return trial, architecture, dict(queue.pop(0)), ()
@@ -304,59 +305,26 @@ class Proposer:
         """An Optuna trial with these parameters, made as `ask` makes one, so that stateful samplers go the same way."""
         joint = key == JOINT
         sampled = [] if self.plan.sampler == "grid" else list(self.space.for_architecture(architecture))
-        values = {self._label(item, architecture, joint): value_of(parameters, item) for item in sampled}
+        values = {label(self.space, item, architecture, joint): value_of(parameters, item) for item in sampled}
         fixed = {"architecture": architecture, **values} if joint else values
         self._studies[key].enqueue_trial(fixed)
         trial = self._ask(key, replay=True, redraw=redraw)
         if sampled and remembers(self.plan.sampler):
             _ = trial.relative_params  # the sampler leaves its marks when it draws; the draw itself is not used
         if joint:
-            self._architecture(trial)
+            choose_architecture(trial, self.space)
         for item in sampled:
-            suggest(trial, item, self._label(item, architecture, joint))
+            suggest(trial, item, label(self.space, item, architecture, joint))
         return trial
-
-    def _architecture(self, trial: optuna.Trial) -> str:
-        return str(trial.suggest_categorical("architecture", list(self.space.architectures)))
 
     def _sample(self, trial: optuna.Trial, architecture: str, joint: bool) -> dict[str, Any]:
         chosen = {
-            dimension.name: suggest(trial, dimension, self._label(dimension, architecture, joint))
+            dimension.name: suggest(trial, dimension, label(self.space, dimension, architecture, joint))
             for dimension in self.space.for_architecture(architecture)
         }
         return self.space.assemble(architecture, chosen)
-
-    def _label(self, dimension: Dimension, architecture: str, joint: bool) -> str:
-        """Optuna's name of a dimension: in a joint study only dimensions that all architectures share keep their own."""
-        if not joint:
-            return dimension.name
-        shared = all(dimension in self.space.for_architecture(name) for name in self.space.architectures)
-        return dimension.name if shared else f"{architecture}.{dimension.name}"
 
     def _views(self) -> dict[str, SeenStudy]:
         from sweeps.search.seen_study import SeenStudy
 
         return {key: SeenStudy(study, MOST) for key, study in self._studies.items()}
-
-    def _study(self, key: str) -> optuna.Study:
-        import optuna
-        from optuna.study import StudyDirection
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        return optuna.create_study(
-            # Hyperband sorts trials into brackets by the study's name and the trial's number.
-            study_name=f"{self.plan.stage}.{key}",
-            sampler=build_sampler("random", seed=0, own_seed=0, trials=self._trials),
-            pruner=build_pruner(self.plan.scheduler, epochs=self.plan.epochs),
-            directions=[StudyDirection[word.upper()] for word in self.plan.directions],
-        )
-
-
-def suggest(trial: optuna.Trial, dimension: Dimension, label: str) -> Any:
-    """One value of a dimension from an Optuna trial."""
-    if dimension.kind == "categorical":
-        return trial.suggest_categorical(label, list(dimension.choices))
-    low, high = dimension.bounds
-    if dimension.kind == "int":
-        return trial.suggest_int(label, int(low), int(high), step=int(dimension.step or 1), log=dimension.log)
-    return trial.suggest_float(label, low, high, step=dimension.step, log=dimension.log)

@@ -29,11 +29,13 @@ class Untried:
 
         Every set that was tried is looked at once, however often this is asked.
         """
+        size = self.space.size(name)
+        if size is None:
+            return None
         for item in self.tried.sets[self._counted :]:
             self._used[item.architecture, item.epochs] += fits(self.space, item.architecture, item.parameters)
         self._counted = len(self.tried.sets)
-        size = self.space.size(name)
-        return None if size is None else size - self._used[name, epochs]
+        return size - self._used[name, epochs]
 
     def nearest(self, name: str, parameters: Mapping[str, Any], epochs: int) -> dict[str, Any] | None:
         """The set nearest to one of the space that was not tried; None when all were."""
