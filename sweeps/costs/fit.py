@@ -146,7 +146,7 @@ def misfit_words(name: str, setting: Mapping[str, Any], need_mb: float, room: Ro
     """One line about a trial that needs more than there is: what, how much, what it has, what to do."""
     needs = f"{name}: {_words(setting)} needs at least {gigabytes(need_mb)}"
     has = f"a trial has {gigabytes(room.memory_mb)} ({room.source})"
-    lower = _lower([item for item in _FIRST if item in setting])
+    lower = _lower([key for key, value in setting.items() if isinstance(value, int) and not isinstance(value, bool)])
     return f"{needs}, {has}; not started. {lower[0].upper()}{lower[1:]}, or {_more(room, need_mb)}"
 
 

@@ -26,7 +26,7 @@ def test_one_that_cannot_fit_is_told_in_one_line() -> None:
     assert check("unet", SMALLER) == ""
     assert check("unet", LARGE) == (
         "unet: batch_size 64, size 512, base_filters 16 needs at least 11 GB, a trial has 1.0 GB (trial.memory); not started. "
-        "Lower batch_size or size, or raise trial.memory to 11.5GB"
+        "Lower base_filters or batch_size or size, or raise trial.memory to 11.5GB"
     )
 
 
