@@ -50,7 +50,7 @@ class Job:
         return cls(spec["run"], trainable, resources, spec["storage"], spec["checkpoint_config"])
 
 
-class TuneTrial(Trial):  # type: ignore[misc]
+class TuneTrial(Trial):
     """See the module.
 
     Args:
@@ -64,6 +64,7 @@ class TuneTrial(Trial):  # type: ignore[misc]
 
     def __init__(self, job: Job, title: str, config: dict[str, Any]) -> None:
         self._job = job
+        self._title = title
         self.error_text = ""
         super().__init__(
             job.name,
@@ -71,7 +72,6 @@ class TuneTrial(Trial):  # type: ignore[misc]
             storage=job.storage,
             checkpoint_config=job.checkpoints,
             trial_name_creator=lambda trial: title,
-            trial_dirname_creator=lambda trial: title,
             stub=True,  # the class is known: no question to Ray's head
         )
         self.stub = False
@@ -82,11 +82,13 @@ class TuneTrial(Trial):  # type: ignore[misc]
 
     def create_placement_group_factory(self) -> None:
         """The resources, without asking the class again."""
-        self.placement_group_factory = self._job.resources
+        self.placement_group_factory: Any = self._job.resources
 
     def init_local_path(self) -> None:
         """The name of the folder that the worker makes for itself. The driver needs none."""
-        self.relative_logdir = self.storage.trial_dir_name = self.custom_dirname
+        assert self.storage is not None
+        self.relative_logdir: Any = self._title
+        self.storage.trial_dir_name = self._title
 
     def set_ray_actor(self, ray_actor: Any) -> None:
         """The worker that has it, which is not asked where it is."""

@@ -78,7 +78,7 @@ class _Failing:
             raise KeyboardInterrupt from error
 
 
-class DriverSearcher(_Adapter, SearchAlgorithm):  # type: ignore[misc]
+class DriverSearcher(_Adapter, SearchAlgorithm):
     """Hands the driver's proposals to Tune as trials and remembers which Tune trial is which."""
 
     def __init__(self, driver: Driver, failing: _Failing) -> None:
@@ -86,7 +86,7 @@ class DriverSearcher(_Adapter, SearchAlgorithm):  # type: ignore[misc]
         self._job: Job | None = None
         self.uids: dict[str, str] = {}
 
-    def add_configurations(self, experiments: list[Any]) -> None:
+    def add_configurations(self, experiments: Any) -> None:
         """Tune says once what all trials have in common."""
         (experiment,) = experiments
         self._job = Job.of(experiment.spec)

@@ -22,6 +22,7 @@ from sweeps.search.sampler import build_pruner, build_sampler, derived_seed, mod
 if TYPE_CHECKING:
     import optuna
 
+    from sweeps.search.lean_tpe import Generators
     from sweeps.search.seen_study import SeenStudy
     from sweeps.spec.space import Dimension, Space
 
@@ -52,6 +53,7 @@ class Proposer:
         joint = plan.per_architecture == JOINT and plan.sampler != "grid"
         keys = (JOINT,) if joint else tuple(space.architectures)
         self._trials = plan.trials // len(keys)
+        self._generators = _generators()
         self._studies = {key: self._study(key) for key in keys}
         self._seen = self._views() if models(plan.sampler) else {}
 
@@ -180,7 +182,9 @@ class Proposer:
             name = "random"  # its draws are not used, and it learns nothing that the study does not hold
         shared = derived_seed(self.plan.seed, self.plan.stage, key)
         seen = self._seen.get(key)
-        study.sampler = build_sampler(name, seed=shared, own_seed=own, trials=self._trials, seen=seen)
+        study.sampler = build_sampler(
+            name, seed=shared, own_seed=own, trials=self._trials, seen=seen, generators=self._generators
+        )
         trial = study.ask()
         if seen is not None:
             seen.asked(trial)
@@ -245,6 +249,12 @@ class Proposer:
             pruner=build_pruner(self.plan.scheduler, epochs=self.plan.epochs),
             directions=[StudyDirection[word.upper()] for word in self.plan.directions],
         )
+
+
+def _generators() -> Generators:
+    from sweeps.search.lean_tpe import Generators
+
+    return Generators()
 
 
 def suggest(trial: optuna.Trial, dimension: Dimension, label: str) -> Any:

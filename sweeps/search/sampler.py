@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
+    from sweeps.search.lean_tpe import Generators
     from sweeps.search.seen_study import SeenStudy
 
 
@@ -35,7 +36,15 @@ def models(name: str) -> bool:
     return name in ("tpe", "gp")
 
 
-def build_sampler(name: str, *, seed: int, own_seed: int, trials: int, seen: SeenStudy | None = None) -> BaseSampler:
+def build_sampler(
+    name: str,
+    *,
+    seed: int,
+    own_seed: int,
+    trials: int,
+    seen: SeenStudy | None = None,
+    generators: Generators | None = None,
+) -> BaseSampler:
     """The Optuna sampler of that name, for one proposal.
 
     Args:
@@ -46,11 +55,16 @@ def build_sampler(name: str, *, seed: int, own_seed: int, trials: int, seen: See
         trials: how many trials the sampler will see; model-based samplers spend at most a third of them, and at most
             10, on random points.
         seen: what samplers that make a model are shown in the place of the study; None shows them the study.
+        generators: lent to the sampler, which then draws the same at less cost; None makes new ones. No other sampler
+            that they were lent to may be used any more.
 
     Raises:
         UsageError: `gp` without PyTorch.
     """
-    sampler = _plain_sampler(name, seed, own_seed, trials)
+    if generators is not None and name in ("tpe", "random"):
+        sampler = generators.lend(_plain_sampler(name, seed, None, trials), own_seed)
+    else:
+        sampler = _plain_sampler(name, seed, own_seed, trials)
     if seen is None or not models(name):
         return sampler
     from sweeps.search.seen_study import RecallingSampler
@@ -58,15 +72,17 @@ def build_sampler(name: str, *, seed: int, own_seed: int, trials: int, seen: See
     return RecallingSampler(sampler, seen)
 
 
-def _plain_sampler(name: str, seed: int, own_seed: int, trials: int) -> BaseSampler:
+def _plain_sampler(name: str, seed: int, own_seed: int | None, trials: int) -> BaseSampler:
     from optuna import samplers
     from optuna.exceptions import ExperimentalWarning
+
+    from sweeps.search.lean_tpe import LeanTpeSampler
 
     startup = max(2, min(10, trials // 3))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         if name == "tpe":
-            return samplers.TPESampler(
+            return LeanTpeSampler(
                 seed=own_seed, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True
             )
         if name == "cmaes":
@@ -109,7 +125,7 @@ def build_pruner(scheduler: Mapping[str, Any], *, epochs: int) -> BasePruner:
     return pruners.NopPruner()
 
 
-def _gp(seed: int, startup: int) -> BaseSampler:
+def _gp(seed: int | None, startup: int) -> BaseSampler:
     from optuna import samplers
 
     try:

@@ -6,6 +6,7 @@ Pruners, reports and whoever asks for the study itself still see all of it. Impo
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Container, Sequence
 from typing import Any
 
@@ -14,7 +15,10 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from sweeps.search.lean_tpe import SeenTrial
 from sweeps.search.recall import Recall
+
+_NUMBER = operator.attrgetter("number")
 
 
 class _View(optuna.Study):
@@ -33,7 +37,7 @@ class _View(optuna.Study):
     ) -> list[FrozenTrial]:
         shown = self.shown()
         chosen = shown if states is None else [trial for trial in shown if trial.state in states]
-        chosen.sort(key=lambda trial: trial.number)
+        chosen.sort(key=_NUMBER)
         return copy.deepcopy(chosen) if deepcopy else chosen
 
 
@@ -79,7 +83,7 @@ class SeenStudy(_View):
         """A trial has ended."""
         del self._open[trial.number]
         if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
-            self._recall.add(trial)
+            self._recall.add(SeenTrial(trial))
             self.kinds.told(trial)
 
     def shown(self) -> list[FrozenTrial]:
