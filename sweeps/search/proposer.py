@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from liverseg.config import PARAMETERS
 from sweeps.errors import SweepError
+from sweeps.search.listener import Listener
 from sweeps.search.plan import Known, Proposal, SearchPlan, trial_uid, usable
-from sweeps.search.recall import MOST
-from sweeps.search.sampler import build_pruner, build_sampler, derived_seed, models, remembers
+from sweeps.search.sampler import build_pruner, build_sampler, derived_seed, models, remembers, view
 
 if TYPE_CHECKING:
     import optuna
 
     from sweeps.search.lean_tpe import Generators
-    from sweeps.search.seen_study import SeenStudy
     from sweeps.spec.space import Dimension, Space
 
 JOINT = "joint"
@@ -55,7 +54,9 @@ class Proposer:
         self._trials = plan.trials // len(keys)
         self._generators = _generators()
         self._studies = {key: self._study(key) for key in keys}
-        self._seen = self._views() if models(plan.sampler) else {}
+        self._seen = (
+            {key: view(plan.sampler, study) for key, study in self._studies.items()} if models(plan.sampler) else {}
+        )
 
     def ask(self, number: int, epochs: int = 0) -> Proposal:
         """The next parameter set.
@@ -146,6 +147,8 @@ class Proposer:
             frozen = study.tell(told.trial, state=TrialState.FAIL)
         if told.key in self._seen:
             self._seen[told.key].told(frozen)
+        if isinstance(study.pruner, Listener):
+            study.pruner.told(frozen)
 
     def study(self, key: str) -> optuna.Study:
         """The study of an architecture, or of `joint`."""
@@ -231,11 +234,6 @@ class Proposer:
             return dimension.name
         shared = all(dimension in self.space.for_architecture(name) for name in self.space.architectures)
         return dimension.name if shared else f"{architecture}.{dimension.name}"
-
-    def _views(self) -> dict[str, SeenStudy]:
-        from sweeps.search.seen_study import SeenStudy
-
-        return {key: SeenStudy(study, MOST) for key, study in self._studies.items()}
 
     def _study(self, key: str) -> optuna.Study:
         import optuna
