@@ -28,6 +28,7 @@ from sweeps.errors import SweepError
 from sweeps.executor.death import UNREACHED, Losses, cause_of_death, seconds_in_attempt, signed_worker
 from sweeps.executor.ended import Ended
 from sweeps.executor.gathering import gather_records
+from sweeps.executor.routes import Routes
 from sweeps.executor.setting import TrialSetting
 from sweeps.executor.trial import Trial
 from sweeps.executor.tune_trial import Job, TuneTrial
@@ -81,8 +82,8 @@ class _Failing:
 class DriverSearcher(_Adapter, SearchAlgorithm):
     """Hands the driver's proposals to Tune as trials and remembers which Tune trial is which."""
 
-    def __init__(self, driver: Driver, failing: _Failing) -> None:
-        self._driver, self._failing = driver, failing
+    def __init__(self, driver: Driver, routes: Routes, failing: _Failing) -> None:
+        self._driver, self._routes, self._failing = driver, routes, failing
         self._job: Job | None = None
         self.uids: dict[str, str] = {}
 
@@ -94,11 +95,12 @@ class DriverSearcher(_Adapter, SearchAlgorithm):
     def next_trial(self) -> TuneTrial | None:
         """The next trial; None when none may start now, or, with `is_finished`, when none ever will."""
         with self._failing.guarded():
-            proposal = DONE if self._finished else self._driver.next()
+            proposal = DONE if self._finished else self._driver.next(self._routes)
         if isinstance(proposal, str):
             assert proposal in (WAIT, DONE)
             self._finished = proposal == DONE
             return None
+        self._routes.taken()
         assert self._job is not None
         payload = self._driver.launch(proposal.uid).payload()
         # A trial that went back to the queue appears a second time.
@@ -110,9 +112,12 @@ class DriverSearcher(_Adapter, SearchAlgorithm):
 class DriverScheduler(_Adapter, FIFOScheduler):
     """Asks the driver after every epoch whether the trial goes on, and tells it how trials end."""
 
-    def __init__(self, driver: Driver, searcher: DriverSearcher, failing: _Failing, ended: Ended) -> None:
+    def __init__(
+        self, driver: Driver, searcher: DriverSearcher, routes: Routes, failing: _Failing, ended: Ended
+    ) -> None:
         super().__init__()
-        self._driver, self._searcher, self._failing, self._ended = driver, searcher, failing, ended
+        self._driver, self._searcher, self._routes = driver, searcher, routes
+        self._failing, self._ended = failing, ended
         self._losses = Losses()
         self._pending: deque[Any] = deque()
 
@@ -135,6 +140,7 @@ class DriverScheduler(_Adapter, FIFOScheduler):
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> None:
         """The trial said it was done, or was stopped by our decision."""
         self._ended.add(tune_controller, trial)
+        self._routes.freed(result)
         uid, plain = self._searcher.uids[trial.trial_id], unflatten_checkpoint(result)
         with self._failing.guarded():
             if plain.get("stopped") or plain.get("disk_full"):
@@ -147,6 +153,7 @@ class DriverScheduler(_Adapter, FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """The worker died or raised."""
         self._ended.add(tune_controller, trial)
+        self._routes.freed(None)
         uid = self._searcher.uids[trial.trial_id]
         with self._failing.guarded():
             folder, attempt = self._driver.folder.trial(uid), self._driver.launch(uid).attempt
@@ -288,7 +295,8 @@ def _keep_stdout_clean() -> None:
 def _tuner(
     driver: Driver, setting: TrialSetting, slots: Slots, failing: _Failing, look: Callable[[], None]
 ) -> tune.Tuner:
-    searcher, ended = DriverSearcher(driver, failing), Ended()
+    routes, ended = Routes(setting), Ended()
+    searcher = DriverSearcher(driver, routes, failing)
     resources = {"CPU": slots.cpus, **({"GPU": slots.gpus} if slots.gpus else {})}
     trainable = tune.with_resources(tune.with_parameters(Trial, setting=setting), resources)
     shutil.rmtree(driver.folder.tune, ignore_errors=True)
@@ -296,7 +304,7 @@ def _tuner(
         trainable,
         tune_config=TuneConfig(
             search_alg=searcher,
-            scheduler=DriverScheduler(driver, searcher, failing, ended),
+            scheduler=DriverScheduler(driver, searcher, routes, failing, ended),
             num_samples=-1,
             reuse_actors=True,
         ),

@@ -14,11 +14,13 @@ from ray.tune.search.search_algorithm import SearchAlgorithm
 
 from results.ledger import Ledger
 from results.sweep_parts import Objective
+from sweeps.executor.routes import Routes
 from sweeps.executor.tune_trial import Job, TuneTrial
 from sweeps.executor.tuner import DriverSearcher, _Failing
 from sweeps.folder import SweepFolder
 from sweeps.search.driver import Driver
 from sweeps.search.standing import Standing
+from tests.sweeps.executor.attempts import setting
 from tests.sweeps.fakes import Recorder
 from tests.sweeps.search.test_driver import SPACE, stage
 
@@ -108,7 +110,8 @@ def searcher(root: Path, ledger: Ledger, **plan: Any) -> DriverSearcher:
     folder = SweepFolder(root)
     folder.file("trials").mkdir()
     standing = Standing([stage(SPACE, **plan)], (Objective("val_dice", "maximize"),), 2)
-    made = DriverSearcher(Driver(folder, ledger, standing, 2, Recorder()), _Failing())
+    driver = Driver(folder, ledger, standing, 2, Recorder())
+    made = DriverSearcher(driver, Routes(setting(root)), _Failing())
     made.add_configurations([Experiment("run-001", tune.Trainable, storage_path=str(root / "tune"))])
     return made
 
@@ -131,5 +134,5 @@ def test_the_searcher_says_when_there_are_no_more(tmp_path: Path) -> None:
         assert only is not None
         found._driver.ended(found.uids[only.trial_id], error="gone")
         assert found.next_trial() is None and found.is_finished()
-        found._driver.next = lambda: pytest.fail("asked again")  # type: ignore[method-assign]
+        found._driver.next = lambda preference=None: pytest.fail("asked again")  # type: ignore[method-assign]
         assert found.next_trial() is None
