@@ -18,17 +18,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sweeps.errors import SweepError
+from sweeps.search.listener import Listener
 from sweeps.search.plan import Known, Proposal, SearchPlan, trial_uid, usable
-from sweeps.search.recall import MOST
-from sweeps.search.sampler import build_sampler, derived_seed, models, remembers
+from sweeps.search.sampler import build_sampler, derived_seed, models, remembers, view
 from sweeps.search.studies import choose_architecture, label, new_study, suggest
 from sweeps.search.tried import Tried
 from sweeps.search.untried import Untried, fits, value_of
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial
 
-    from sweeps.search.seen_study import SeenStudy
+    from sweeps.search.lean_tpe import Generators
     from sweeps.spec.space import Space
 
 JOINT = "joint"
@@ -66,8 +67,11 @@ class Proposer:
         joint = plan.per_architecture == JOINT and plan.sampler != "grid"
         keys = (JOINT,) if joint else tuple(space.architectures)
         self._trials = plan.trials // len(keys)
+        self._generators = _generators()
         self._studies = {key: new_study(plan, key, self._trials) for key in keys}
-        self._seen = self._views() if models(plan.sampler) else {}
+        self._seen = (
+            {key: view(plan.sampler, study) for key, study in self._studies.items()} if models(plan.sampler) else {}
+        )
 
     def ask(self, number: int, epochs: int = 0, preferred: frozenset[str] = frozenset()) -> Proposal:
         """The next parameter set.
@@ -194,8 +198,7 @@ class Proposer:
             frozen = study.tell(told.trial, state=TrialState.PRUNED)
         else:
             frozen = study.tell(told.trial, state=TrialState.FAIL)
-        if told.key in self._seen:
-            self._seen[told.key].told(frozen)
+        self._spread(told.key, frozen)
 
     def study(self, key: str) -> optuna.Study:
         """The study of an architecture, or of `joint`."""
@@ -282,8 +285,15 @@ class Proposer:
         study, values = self._studies[key], self._values.get(uid)
         goes_on = values is not None and remembers(self.plan.sampler)
         frozen = study.tell(trial, values) if goes_on else study.tell(trial, state=TrialState.FAIL)
+        self._spread(key, frozen)
+
+    def _spread(self, key: str, ended: FrozenTrial) -> None:
+        """Tell whoever wants to know of every end, rather than going through all trials to find out."""
         if key in self._seen:
-            self._seen[key].told(frozen)
+            self._seen[key].told(ended)
+        pruner = self._studies[key].pruner
+        if isinstance(pruner, Listener):
+            pruner.told(ended)
 
     def _ask(self, key: str, *, replay: bool, redraw: int = 0) -> optuna.Trial:
         """A new trial of a study, drawn by a sampler whose only random state is the trial's own seed."""
@@ -295,7 +305,9 @@ class Proposer:
             name = "random"  # its draws are not used, and it learns nothing that the study does not hold
         shared = derived_seed(self.plan.seed, self.plan.stage, key)
         seen = self._seen.get(key)
-        study.sampler = build_sampler(name, seed=shared, own_seed=own, trials=self._trials, seen=seen)
+        study.sampler = build_sampler(
+            name, seed=shared, own_seed=own, trials=self._trials, seen=seen, generators=self._generators
+        )
         trial = study.ask()
         if seen is not None:
             seen.asked(trial)
@@ -324,7 +336,8 @@ class Proposer:
         }
         return self.space.assemble(architecture, chosen)
 
-    def _views(self) -> dict[str, SeenStudy]:
-        from sweeps.search.seen_study import SeenStudy
 
-        return {key: SeenStudy(study, MOST) for key, study in self._studies.items()}
+def _generators() -> Generators:
+    from sweeps.search.lean_tpe import Generators
+
+    return Generators()
