@@ -31,6 +31,7 @@ from liverseg.training.plan import check_packs, planned_updates, stop_reason
 from liverseg.training.record import EpochRecord, history_columns, plain
 from liverseg.training.schedule import Schedule, build_schedule
 from liverseg.training.snapshot import Snapshot, load_snapshot, save_snapshot
+from liverseg.training.spans import TRACING, VALIDATION, span
 from liverseg.training.state_file import usable
 
 OnBatch = Callable[[int], None]
@@ -76,7 +77,8 @@ class TrainingRun:
         self._maker = _batch_maker(config, train, self._window)
         self._planned = planned_updates(config, self._plan.batches)
         self._schedule = self._new_schedule()
-        self.network: CompiledNetwork = compile_network(config, _class_weights(config, train))
+        with span(TRACING):
+            self.network: CompiledNetwork = compile_network(config, _class_weights(config, train))
         self.history: tuple[EpochRecord, ...] = ()
         self.best: BestEpoch | None = None
         self._part = EpochPart()
@@ -140,7 +142,7 @@ class TrainingRun:
         self._check_whole()
         self._train_batches(on_batch)
         began = self._clock()
-        with self.network.settled():
+        with span(VALIDATION), self.network.settled():
             scored = self._score(on_batch)
             metrics = summarise(scored.cases, self.config.labels)
             part = self._part

@@ -15,6 +15,7 @@ from liverseg.models.build import build_model
 from liverseg.training.best import Weights
 from liverseg.training.device import memory_errors
 from liverseg.training.optimizer import build_optimizer
+from liverseg.training.spans import TRACING, span
 from liverseg.training.statistics import settled_statistics
 from liverseg.training.variables import Readings, Values, assign, read
 
@@ -41,6 +42,7 @@ class CompiledNetwork:
         self._optimizer = model.optimizer
         self._rate: float | None = None
         self._running: Mapping[int, Values] = {}
+        self._traced: set[str] = set()
 
     def train(self, images: npt.NDArray[np.float32], masks: npt.NDArray[np.int32], learning_rate: float) -> float:
         """One gradient update.
@@ -59,7 +61,7 @@ class CompiledNetwork:
         if learning_rate != self._rate:
             self._optimizer.learning_rate = learning_rate
             self._rate = learning_rate
-        with memory_errors("training step"):
+        with memory_errors("training step"), self._tracing("step"):
             return float(self.model.train_on_batch(images, masks))
 
     def predict(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -68,8 +70,18 @@ class CompiledNetwork:
         Raises:
             MemoryExceeded: the batch did not fit.
         """
-        with memory_errors("prediction"):
+        with memory_errors("prediction"), self._tracing("prediction"):
             return np.asarray(self.model.predict_on_batch(images), np.float32)
+
+    @contextmanager
+    def _tracing(self, what: str) -> Iterator[None]:
+        """The first call of its kind is mostly tracing, and is booked as that."""
+        if what in self._traced:
+            yield
+            return
+        with span(TRACING):
+            yield
+        self._traced.add(what)
 
     @contextmanager
     def settled(self) -> Iterator[None]:
