@@ -58,7 +58,7 @@ def _draw(sweep: Sweep, profile: TimeProfile) -> Figure:
     figure = Figure(figsize=(10, 1.9 + 0.9 * bool(count) + 0.42 * count), layout="constrained")
     panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     wall = [(part, profile.parts_s[part]) for part in PARTS] + ([(UNTOLD, profile.untold_s)] if untold else [])
-    _bars(panels[0], [wall], profile.wall_s, "wall time of the sweep")
+    _bars(panels[0], [wall], profile.wall_s, "wall time of the sweep", percent=True)
     panels[0].set_yticks([])
     if count:
         names = architectures(sweep)
@@ -70,7 +70,9 @@ def _draw(sweep: Sweep, profile: TimeProfile) -> Figure:
         mark_rows(panels[1], of)
     told = [*PARTS, *([UNTOLD] if untold else [])]
     handles = [Patch(edgecolor=LINE, linewidth=0.5, label=WORDS.get(part, part), **_LOOKS[part]) for part in told]
-    figure.legend(handles=handles, loc="outside upper left", ncols=5, fontsize=9.5, handlelength=1)
+    figure.legend(
+        handles=handles, loc="outside upper left", ncols=len(told), fontsize=9, handlelength=1, columnspacing=1
+    )
     return figure
 
 
@@ -79,8 +81,15 @@ def _mean(parts_s: Mapping[str, float], untold_s: float, trials: int) -> list[tu
 
 
 def _bars(
-    axes: Axes, rows: Sequence[Sequence[tuple[str, float]]], longest_s: float, axis: str, of: Sequence[int] = ()
+    axes: Axes,
+    rows: Sequence[Sequence[tuple[str, float]]],
+    longest_s: float,
+    axis: str,
+    of: Sequence[int] = (),
+    *,
+    percent: bool = False,
 ) -> None:
+    """One bar a row; the larger parts carry their time in the axis' unit, or their share."""
     unit, divisor, _ = next(item for item in _UNITS if longest_s >= item[2])
     for row, parts in enumerate(rows):
         start = 0.0
@@ -88,12 +97,14 @@ def _bars(
             if seconds <= 0:
                 continue
             width = seconds / divisor
-            (piece,) = axes.barh(row, width, left=start, height=0.66, edgecolor=PAPER, linewidth=0.8, **_LOOKS[part])
+            edge = {"edgecolor": LINE if part == UNTOLD else PAPER, "linewidth": 0.8}
+            (piece,) = axes.barh(row, width, left=start, height=0.66, **edge, **_LOOKS[part])
             position = of[row] if of else None
             mark(piece, position)
             if seconds >= _LEAST_TOLD * longest_s:
                 ink = INK if part in _LIGHT else PAPER
-                middle, text = start + width / 2, f"{width:.3g}"
+                text = f"{100 * seconds / longest_s:.0f} %" if percent else f"{width:.3g}"
+                middle = start + width / 2
                 mark(axes.text(middle, row, text, color=ink, ha="center", va="center", fontsize=9), position)
             start += width
     axes.set_xlim(left=0)

@@ -24,14 +24,14 @@ LEAST_UNTOLD = 0.0005
 
 
 def time_table(profile: TimeProfile) -> pd.DataFrame:
-    """A row a part of the wall: `part`, `seconds_of_wall`, `share_of_wall`. What nobody told is a row too, if it is worth one."""
+    """A row a part of the wall: `part`, `seconds_of_wall`, `percent_of_wall`. What nobody told is a row too, if it is worth one."""
     rows = [(WORDS[part], profile.parts_s[part]) for part in PARTS]
     if profile.untold_s > LEAST_UNTOLD * profile.wall_s:
         rows.append((UNTOLD, profile.untold_s))
     wall = profile.wall_s or math.nan
     return pd.DataFrame(
-        [(word, seconds, seconds / wall) for word, seconds in rows],
-        columns=["part", "seconds_of_wall", "share_of_wall"],
+        [(word, seconds, 100 * seconds / wall) for word, seconds in rows],
+        columns=["part", "seconds_of_wall", "percent_of_wall"],
     )
 
 

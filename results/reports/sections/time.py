@@ -67,7 +67,7 @@ def time_text(profile: TimeProfile) -> str:
 
 
 def _parts(profile: TimeProfile) -> Table:
-    shown = [Shown(("part",), numeric=False), Shown(("seconds_of_wall",)), Shown(("share_of_wall",))]
+    shown = [Shown(("part",), numeric=False), Shown(("seconds_of_wall",)), Shown(("percent_of_wall",))]
     words = "; ".join(f"{WORDS[part]}: {MEANING[part]}" for part in PARTS)
     note = (
         f"Seconds of the wall, from the beginning of the command until the ledger was closed. Where n trials run at once, a "
