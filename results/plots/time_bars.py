@@ -97,7 +97,7 @@ def _bars(
             if seconds <= 0:
                 continue
             width = seconds / divisor
-            edge = {"edgecolor": LINE if part == UNTOLD else PAPER, "linewidth": 0.8}
+            edge: dict[str, Any] = {"edgecolor": LINE if part == UNTOLD else PAPER, "linewidth": 0.8}
             (piece,) = axes.barh(row, width, left=start, height=0.66, **edge, **_LOOKS[part])
             position = of[row] if of else None
             mark(piece, position)
