@@ -172,7 +172,6 @@ class TrialSession:
             with span(VALIDATION):
                 final = with_full_scores(run, final, self.folder, self._pulse.batch)
             self._guard.settle()
-            final = {**final, "times_s": self._stopwatch.rounded}
             trial_files.write_record(self.folder, trial_files.FINAL, final)
         return result
 
