@@ -137,6 +137,10 @@ def _on_resumed(folding: Folding, event: Event) -> None:
     folding.sweep["runs"] = run
 
 
+def _on_ready(folding: Folding, event: Event) -> None:
+    """Trials may be handed out: of that only the time is of interest, see `results.time_sheet`."""
+
+
 def _on_closed(folding: Folding, event: Event) -> None:
     reason = event.payload.get("reason") or "finished"
     if reason not in CLOSINGS:
@@ -151,5 +155,6 @@ SWEEP_EVENTS: Mapping[str, Callable[[Folding, Event], None]] = {
     "inherited": _on_inherited,
     "extended": _on_extended,
     "resumed": _on_resumed,
+    "ready": _on_ready,
     "closed": _on_closed,
 }

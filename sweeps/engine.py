@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cluster.local import abandon, usable_cpus
+from liverseg.training.spans import span
 from results.errors import ResultsError
 from results.records import Sweep
 from sweeps.cohort import Cohort, load_cohort
+from sweeps.command_clock import CHECKS, FOLDER, note_closed, note_ready
 from sweeps.costs.refusal import MemoryCheck, memory_check
 from sweeps.disk import LowWater
 from sweeps.errors import SweepError
@@ -62,7 +64,7 @@ def checked_cohort(spec: Spec, reporter: Reporter) -> Cohort:
 
     count = len(list_files(spec)[0])
     threads = spec.cluster.cpus or usable_cpus()
-    with reporter.steps("checking scans", count) as advance:
+    with span(CHECKS), reporter.steps("checking scans", count) as advance:
         cohort = load_cohort(spec, threads=threads, on_case=advance)
     parts = ", ".join(f"{len(getattr(cohort.split, part))} {part}" for part in ("train", "validation", "test"))
     reporter.note(f"{len(cohort.cases)} cases; patients: {parts}; split {cohort.split.fingerprint}")
@@ -114,12 +116,15 @@ def search(
             lag_s=folder.ferry.lag_s,
         )
         try:
-            folder.fetch("overlays/")
-            for problem in write_scans(place.prepared, folder):
-                reporter.note(problem)
-            folder.send("overlays/")
+            with span(FOLDER):
+                folder.fetch("overlays/")
+                for problem in write_scans(place.prepared, folder):
+                    reporter.note(problem)
+                folder.send("overlays/")
+                setting = trial_setting(place, folder)
+            note_ready(ledger, before.sweep.runs + 1 if before else 1, slots.count)
             with folder.lookout() as watch.sees, interrupts.softly(lambda: _ask_to_stop(driver, folder)):
-                run_trials(driver, trial_setting(place, folder), slots, watch, interrupts.request)
+                run_trials(driver, setting, slots, watch, interrupts.request)
         except KeyboardInterrupt:
             driver.interrupted = True
         except Exception as error:
@@ -165,6 +170,7 @@ def _close(driver: Driver) -> None:
         shutil.rmtree(driver.folder.tune, ignore_errors=True)
     try:
         driver.close()
+        note_closed()
     except ResultsError as error:
         _note_full_disk(driver, error)
 

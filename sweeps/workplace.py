@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,9 @@ from cluster.config import AttachedConfig, Config, LocalConfig, Slots
 from cluster.nodes import machines, slots_for, slots_on
 from cluster.select import connect
 from liverseg.config import PrepareConfig
+from liverseg.training.spans import span
 from sweeps.cohort import Cohort
+from sweeps.command_clock import CLUSTER, SCANS
 from sweeps.costs.machine import MEMORY_SHARE
 from sweeps.interrupt import Interrupts
 from sweeps.prepare import FITS_SHARE, Prepared, cache_root, prepare_on_ray
@@ -57,7 +59,9 @@ def workplace(spec: Spec, cohort: Cohort, reporter: Reporter, interrupts: Interr
         DataError, ConfigError: a case cannot be prepared.
     """
     need = store_need(cohort, ("train", "validation"), tuple(spec.prepare.size or ()))
-    with connect(ray_config(spec, need), environment=worker_environment(spec)):
+    with ExitStack() as stack:
+        with span(CLUSTER):
+            stack.enter_context(connect(ray_config(spec, need), environment=worker_environment(spec)))
         interrupts.install()
         interrupts.check()
         slots = slots_of(spec)
@@ -72,7 +76,7 @@ def workplace(spec: Spec, cohort: Cohort, reporter: Reporter, interrupts: Interr
 
 def _prepare(spec: Spec, cohort: Cohort, reporter: Reporter) -> Prepared:
     count = len(cohort.part("train")) + len(cohort.part("validation"))
-    with reporter.steps("preparing scans", count) as advance:
+    with span(SCANS), reporter.steps("preparing scans", count) as advance:
         prepared = prepare_on_ray(
             cohort, prepare_config(spec), cache_root(spec), stream=spec.prepare.stream, on_case=advance
         )
