@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import optuna
@@ -27,9 +28,9 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def alone(theirs):
-    def ask(self: Proposer, key: str, *, replay: bool) -> optuna.Trial:
+    def ask(self: Proposer, key: str, **how: Any) -> optuna.Trial:
         self._generators = None  # type: ignore[assignment]
-        return theirs(self, key, replay=replay)
+        return theirs(self, key, **how)
 
     return ask
 
