@@ -18,7 +18,6 @@ from cluster.config import Slots
 from results.ledger import Ledger, read_events
 from results.ledger_line import Event
 from results.records import Sweep
-from sweeps.costs.refusal import memory_check
 from sweeps.engine import Outcome, _close, _note_full_disk, make_driver, outcome_of
 from sweeps.errors import SweepError
 from sweeps.executor.session import TrialSession
@@ -118,8 +117,7 @@ class Machine:
     ) -> Outcome:
         """See `sweeps.engine.search`."""
         self.specs.append(place.spec)
-        misfit = memory_check(place.spec, place.slots, place.spec.trial.memory_bytes)
-        driver = make_driver(place.spec, folder, ledger, standing, 1, Silent(), misfit)
+        driver = make_driver(place.spec, folder, ledger, standing, 1, Silent())
         try:
             driver.take_up(adopted)
             while isinstance(proposal := driver.next(), Proposal):
@@ -161,7 +159,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     # With Keras in this process from other tests, tidying up after a trial that did not use it takes a second.
-    monkeypatch.setattr("sweeps.executor.session.tidy", lambda handed_on: None)
+    monkeypatch.setattr("sweeps.executor.session.tidy", lambda **_: None)
     for module in (sweeps.run, sweeps.resume, sweeps.fork):
         monkeypatch.setattr(module, "checked_cohort", no_scans)
         monkeypatch.setattr(module, "interruptible", contextlib.nullcontext)
