@@ -1,0 +1,92 @@
+"""Seconds of bare training: networks that are compiled already, nothing around them.
+
+    python -m tests.benchmarks.rivals.bare FOLDER EPOCHS      # holds work.json and arrays.npz; JSON on stdout
+
+Two such processes run side by side, one thread each, since two slots share a machine's caches and memory too. Seconds are the
+process's own CPU time, which on an idle machine is the wall and on a busy one is less, so that nobody's efficiency looks better
+than it is. Timed are the batches of an epoch, the prediction of all validation slices and their Dice on the network's grid: what all contenders
+have to do.
+`own_epoch_s` is a later epoch of liversweep's own training, which scores on the grids of the scans, for comparison.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.rivals.keras_trial import slice_dice
+from tests.benchmarks.rivals.material import Arrays, packs
+from tests.benchmarks.rivals.workloads import Work
+
+
+def config_of(work: Work, network: str, epochs: int) -> Any:
+    """The training of one trial of `network`."""
+    from liverseg.config import TrainConfig
+
+    return TrainConfig(
+        architecture=network,
+        options={"base_filters": work.base_filters},
+        parameters={"size": work.size_px, "batch_size": work.batch, "learning_rate": work.learning_rates[0]},
+        epochs=epochs,
+    )
+
+
+def bare_epoch_s(work: Work, arrays: Arrays, network: str, epochs: int) -> float:
+    """Seconds of a compiled epoch, the mean of `epochs` after one that is not counted."""
+    from liverseg.training.network import compile_network
+
+    compiled = compile_network(config_of(work, network, epochs))
+    order = np.random.default_rng(0).permutation(len(arrays.images)).reshape(-1, work.batch)
+
+    def epoch() -> None:
+        for rows in order:
+            compiled.train(arrays.images[rows], arrays.masks[rows], work.learning_rates[0])
+        guess = [
+            compiled.predict(arrays.val_images[start : start + work.batch]).argmax(axis=-1)
+            for start in range(0, len(arrays.val_images), work.batch)
+        ]
+        slice_dice(arrays.val_masks, np.concatenate(guess))
+
+    epoch()
+    began = time.process_time()
+    for _ in range(epochs):
+        epoch()
+    return (time.process_time() - began) / epochs
+
+
+def own_epoch_s(work: Work, parts: tuple[Any, Any], network: str, epochs: int) -> float:
+    """The same of `TrainingRun`."""
+    from liverseg.training.loop import TrainingRun
+
+    run = TrainingRun(config_of(work, network, epochs + 1), *parts)
+    run.run_epoch()
+    began = time.process_time()
+    for _ in range(epochs):
+        run.run_epoch()
+    return (time.process_time() - began) / epochs
+
+
+def main() -> None:
+    """Measure every network of the work."""
+    from liverseg.training.device import pin_threads
+
+    pin_threads(1)
+    folder, epochs = Path(sys.argv[1]), int(sys.argv[2])
+    work, arrays, parts = Work.read(folder / "work.json"), Arrays.read(folder), packs(folder)
+    found = {
+        network: {
+            "epoch_s": bare_epoch_s(work, arrays, network, epochs),
+            "own_epoch_s": own_epoch_s(work, parts, network, epochs),
+        }
+        for network in work.networks
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
