@@ -39,7 +39,7 @@ from typing import Any
 
 from tests.benchmarks.rivals.contenders import BenchmarkError, Run, check_same, compete, environment
 from tests.benchmarks.rivals.table import Round, goal_line, goals_of, rows_of, table
-from tests.benchmarks.rivals.workloads import BATCH, CONTENDERS, OURS, SIZE_PX, SLOTS, WORKLOADS, Work, Workload
+from tests.benchmarks.rivals.workloads import BATCH, CONTENDERS, OURS, SLOTS, WORKLOADS, Work, Workload
 
 VERSIONS = ("ray", "tensorflow", "keras", "optuna", "numpy")
 CALIBRATION_EPOCHS, MOST_TIMED_EPOCHS = 3, 6
@@ -62,18 +62,19 @@ def machine() -> dict[str, Any]:
     }
 
 
-def make_material(folder: Path) -> None:
-    """Scans, cache and arrays."""
-    (folder / "tmp").mkdir()
-    (folder / "spec.yaml").write_text(Work.of(WORKLOADS[0], 1).spec(), encoding="utf-8")
-    _together(folder, "the preparation", [_python("material", str(folder))])
+def make_material(folder: Path, workload: Workload) -> None:
+    """Scans, and cache and arrays of the workload's size."""
+    work = Work.of(workload, 1)
+    (folder / "tmp").mkdir(exist_ok=True)
+    (folder / "spec.yaml").write_text(work.spec(), encoding="utf-8")
+    _together(folder, work, "the preparation", [_python("material", str(folder))])
 
 
 def bare(folder: Path, work: Work, epochs: int) -> dict[str, dict[str, float]]:
     """Seconds of an epoch of each network: means over two processes side by side, see `rivals.bare`."""
     work.write(folder / "work.json")
     command = _python("bare", str(folder), str(epochs))
-    outputs = _together(folder, "the bare training", [command] * work.slots)
+    outputs = _together(folder, work, "the bare training", [command] * work.slots)
     found = [json.loads(output.strip().splitlines()[-1]) for output in outputs]
     return {
         network: {name: statistics.mean(each[network][name] for each in found) for name in found[0][network]}
@@ -81,12 +82,12 @@ def bare(folder: Path, work: Work, epochs: int) -> dict[str, dict[str, float]]:
     }
 
 
-def _together(folder: Path, what: str, commands: Sequence[list[str]]) -> list[str]:
+def _together(folder: Path, work: Work, what: str, commands: Sequence[list[str]]) -> list[str]:
     """What commands that run side by side write to stdout."""
     with (folder / "log.txt").open("w+", encoding="utf-8", errors="replace") as log:
         processes = [
             subprocess.Popen(
-                command, env=environment(folder), cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True
+                command, env=environment(folder, work), cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True
             )
             for command in commands
         ]
@@ -113,8 +114,8 @@ def one_round(folder: Path, work: Work, order: Sequence[str]) -> Round:
     for name in order:
         runs[name] = found = compete(name, folder, work)
         print(
-            f"  {name}: wall {found.wall_s:.1f} s, search {found.search_s:.1f} s, {found.cpu_s:.1f} CPU-s, "
-            f"best Dice {found.best_dice:.2f}; others {found.others_cpu_s / found.wall_s:.0%} of a core",
+            f"  {name}: wall {found.wall_s:.1f} s, search {found.search_s:.1f} s, {found.cpu_s:.1f} CPU-s; "
+            f"others {found.others_cpu_s / found.wall_s:.0%} of a core",
             flush=True,
         )
     check_same(runs, work)
@@ -156,14 +157,18 @@ def run_all(chosen: Sequence[Workload], rivals: Sequence[str], rounds: int) -> d
     print(", ".join(f"{name} {value}" for name, value in facts.items()), flush=True)
     folder = Path(tempfile.mkdtemp(prefix="lsr-", dir="/tmp"))  # short: Ray's sockets are below it
     try:
-        make_material(folder)
-        found = []
+        make_material(folder, WORKLOADS[0])
+        found, failed = [], []
         for workload in chosen:
             contenders = (OURS, *rivals) if rivals else workload.contenders
-            found.append(measure(folder, workload, contenders, rounds))
+            try:
+                found.append(measure(folder, workload, contenders, rounds))
+            except BenchmarkError as error:
+                print(f"error: {workload.name}: {error}", file=sys.stderr, flush=True)
+                failed.append(workload.name)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return {"machine": facts, "slots": SLOTS, "size_px": SIZE_PX, "batch": BATCH, "rounds": rounds, "workloads": found}
+    return {"machine": facts, "slots": SLOTS, "batch": BATCH, "workloads": found, "failed": failed}
 
 
 def main() -> int:
@@ -185,14 +190,10 @@ def main() -> int:
     chosen = [workload for workload in WORKLOADS if workload.name in (options.workload or names)]
     if options.trials:
         chosen = [workload.shortened(options.trials) for workload in chosen]
-    try:
-        found = run_all(chosen, options.rival or (), 1 if options.quick else options.rounds)
-    except BenchmarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    found = run_all(chosen, options.rival or (), 1 if options.quick else options.rounds)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return 1 if found["failed"] else 0
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
     python -m tests.benchmarks.rivals.bare FOLDER EPOCHS      # holds work.json and arrays.npz; JSON on stdout
 
-Two such processes run side by side, one thread each, since two slots share a machine's caches and memory too. Seconds are the
-process's own CPU time, which on an idle machine is the wall and on a busy one is less, so that nobody's efficiency looks better
-than it is. Timed are the batches of an epoch, the prediction of all validation slices and their Dice on the network's grid: what all contenders
-have to do.
-`own_epoch_s` is a later epoch of liversweep's own training, which scores on the grids of the scans, for comparison.
+Two such processes run side by side, one thread each, since two slots share a machine's caches and memory too. Seconds are
+the process's own CPU time, which on an idle machine is the wall and on a busy one is less, so that nobody's efficiency looks
+better than it is; with a GPU they are the wall.
+
+Timed are the batches of an epoch, the prediction of all validation slices and their Dice on the network's grid: what all
+contenders have to do. `own_epoch_s` is a later epoch of liversweep's own training, which scores on the scans' grids.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ import numpy as np
 from tests.benchmarks.rivals.keras_trial import slice_dice
 from tests.benchmarks.rivals.material import Arrays, packs
 from tests.benchmarks.rivals.workloads import Work
+
+Clock = Callable[[], float]
 
 
 def config_of(work: Work, network: str, epochs: int) -> Any:
@@ -36,7 +40,7 @@ def config_of(work: Work, network: str, epochs: int) -> Any:
     )
 
 
-def bare_epoch_s(work: Work, arrays: Arrays, network: str, epochs: int) -> float:
+def bare_epoch_s(work: Work, arrays: Arrays, network: str, epochs: int, clock: Clock) -> float:
     """Seconds of a compiled epoch, the mean of `epochs` after one that is not counted."""
     from liverseg.training.network import compile_network
 
@@ -53,35 +57,37 @@ def bare_epoch_s(work: Work, arrays: Arrays, network: str, epochs: int) -> float
         slice_dice(arrays.val_masks, np.concatenate(guess))
 
     epoch()
-    began = time.process_time()
+    began = clock()
     for _ in range(epochs):
         epoch()
-    return (time.process_time() - began) / epochs
+    return (clock() - began) / epochs
 
 
-def own_epoch_s(work: Work, parts: tuple[Any, Any], network: str, epochs: int) -> float:
+def own_epoch_s(work: Work, parts: tuple[Any, Any], network: str, epochs: int, clock: Clock) -> float:
     """The same of `TrainingRun`."""
     from liverseg.training.loop import TrainingRun
 
     run = TrainingRun(config_of(work, network, epochs + 1), *parts)
     run.run_epoch()
-    began = time.process_time()
+    began = clock()
     for _ in range(epochs):
         run.run_epoch()
-    return (time.process_time() - began) / epochs
+    return (clock() - began) / epochs
 
 
 def main() -> None:
     """Measure every network of the work."""
     from liverseg.training.device import pin_threads
+    from liverseg.training.gpu import grow_if_any
 
     pin_threads(1)
+    clock = time.perf_counter if grow_if_any() else time.process_time
     folder, epochs = Path(sys.argv[1]), int(sys.argv[2])
     work, arrays, parts = Work.read(folder / "work.json"), Arrays.read(folder), packs(folder)
     found = {
         network: {
-            "epoch_s": bare_epoch_s(work, arrays, network, epochs),
-            "own_epoch_s": own_epoch_s(work, parts, network, epochs),
+            "epoch_s": bare_epoch_s(work, arrays, network, epochs, clock),
+            "own_epoch_s": own_epoch_s(work, parts, network, epochs, clock),
         }
         for network in work.networks
     }

@@ -47,18 +47,22 @@ class BenchmarkError(RuntimeError):
     """A contender failed, or did other work than it was told to."""
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Of every contender: no GPU, no settings of ours for Ray or threads, its temporary files inside `folder`."""
+def environment(folder: Path, work: Work) -> dict[str, str]:
+    """Of every contender: no settings of ours for Ray or threads, no GPU unless asked for, temporary files inside `folder`."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "LIVERSWEEP_", "OMP_"))}
-    return kept | {
-        "LIVERSWEEP_CACHE": str(folder / "cache"),
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONPATH": str(ROOT),
-        "TMPDIR": str(folder / "tmp"),
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
+    hidden = {} if work.gpus else {"CUDA_VISIBLE_DEVICES": "-1"}
+    return (
+        kept
+        | hidden
+        | {
+            "LIVERSWEEP_CACHE": str(folder / "cache"),
+            "KERAS_BACKEND": "tensorflow",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PYTHONPATH": str(ROOT),
+            "TMPDIR": str(folder / "tmp"),
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
+    )
 
 
 def compete(contender: str, folder: Path, work: Work) -> Run:
@@ -72,7 +76,7 @@ def compete(contender: str, folder: Path, work: Work) -> Run:
     (folder / "tmp").mkdir(exist_ok=True)
     log = folder / "log.txt"
     try:
-        ran = run(_command(contender, folder), env=environment(folder), cwd=folder, log=log)
+        ran = run(_command(contender, folder), env=environment(folder, work), cwd=folder, log=log)
         if ran.code or ran.left:
             tail = log.read_text(encoding="utf-8", errors="replace")[-3000:]
             raise BenchmarkError(f"{contender}: exit status {ran.code}, {ran.left} processes left behind\n{tail}")

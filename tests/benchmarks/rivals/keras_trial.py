@@ -23,12 +23,14 @@ OnEpoch = Callable[[int, float], None]
 """Called with the epoch, from 0, and its Dice."""
 
 
-def limit_threads(threads: int) -> None:
-    """Threads of TensorFlow in this process; before its first operation."""
+def set_up(threads: int) -> None:
+    """Threads of TensorFlow in this process, and no more of a GPU's memory than is needed; before its first operation."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def settings_of(work: Work) -> Iterator[tuple[str, float]]:

@@ -21,10 +21,10 @@ from tests.benchmarks.rivals.workloads import Work
 
 def cells(folder: Path, network: str) -> list[dict[str, Any]]:
     """What the notebook of one network computes."""
-    from tests.benchmarks.rivals.keras_trial import limit_threads, train
+    from tests.benchmarks.rivals.keras_trial import set_up, train
 
     work, arrays = Work.read(folder / "work.json"), Arrays.read(folder)
-    limit_threads(work.slots)
+    set_up(work.slots)
     return [train(work, arrays, network, rate, lambda epoch, dice: None) for rate in work.learning_rates]
 
 

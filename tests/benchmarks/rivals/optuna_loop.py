@@ -20,11 +20,11 @@ def main() -> None:
     import keras
     import optuna
 
-    from tests.benchmarks.rivals.keras_trial import limit_threads, train
+    from tests.benchmarks.rivals.keras_trial import set_up, train
 
     folder = Path(sys.argv[1])
     work, arrays = Work.read(folder / "work.json"), Arrays.read(folder)
-    limit_threads(work.slots)
+    set_up(work.slots)
     rows: list[dict[str, Any]] = []
 
     def objective(trial: optuna.Trial) -> float:
@@ -34,7 +34,7 @@ def main() -> None:
         rows.append(train(work, arrays, network, rate, lambda epoch, dice: trial.report(dice, epoch)))
         return float(rows[-1]["dice"])
 
-    grid = {"network": list(work.networks), "learning_rate": list(work.learning_rates)}
+    grid: dict[str, Any] = {"network": list(work.networks), "learning_rate": list(work.learning_rates)}
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.GridSampler(grid, seed=1))
     began = time.perf_counter()
     study.optimize(objective, n_trials=work.trials, n_jobs=1)

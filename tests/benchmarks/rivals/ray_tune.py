@@ -26,9 +26,9 @@ def trial(config: dict[str, Any], work: Work, arrays: Arrays) -> None:
     """The function trainable."""
     from ray import tune
 
-    from tests.benchmarks.rivals.keras_trial import limit_threads, train
+    from tests.benchmarks.rivals.keras_trial import set_up, train
 
-    limit_threads(1)
+    set_up(1)
     updates_an_epoch = len(arrays.images) // work.batch
 
     def report(epoch: int, dice: float) -> None:
@@ -42,8 +42,11 @@ def search(folder: Path, work: Work, arrays: Arrays) -> dict[str, Any]:
     """All trials; seconds of `fit`, and what came of them."""
     from ray import tune
 
+    trainable = tune.with_parameters(trial, work=work, arrays=arrays)
+    if work.gpus:
+        trainable = tune.with_resources(trainable, {"cpu": 1, "gpu": work.gpus})
     tuner = tune.Tuner(
-        tune.with_parameters(trial, work=work, arrays=arrays),
+        trainable,
         param_space={
             "network": tune.grid_search(list(work.networks)),
             "learning_rate": tune.grid_search(list(work.learning_rates)),
@@ -56,7 +59,8 @@ def search(folder: Path, work: Work, arrays: Arrays) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     if results.errors:
         raise SystemExit(f"{len(results.errors)} trials of Ray Tune failed; the first: {results.errors[0]}")
-    rows = [{**result.config, **{key: result.metrics[key] for key in ("dice", "updates")}} for result in results]
+    found = [results[index] for index in range(len(results))]
+    rows = [{**result.config, **{key: result.metrics[key] for key in ("dice", "updates")}} for result in found]
     return {"search_s": seconds, "trials": rows}
 
 
@@ -69,7 +73,10 @@ def main() -> None:
     os.environ.update(private_environment(private))
     import ray
 
-    ray.init(address="local", num_cpus=work.slots, num_gpus=0, include_dashboard=False, _temp_dir=str(private / "r"))
+    cards = None if work.gpus else 0  # None: as many as Ray finds
+    ray.init(
+        address="local", num_cpus=work.slots, num_gpus=cards, include_dashboard=False, _temp_dir=str(private / "r")
+    )
     try:
         found = search(folder, work, arrays)
     finally:

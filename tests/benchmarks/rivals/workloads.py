@@ -33,6 +33,8 @@ class Workload:
         base_filters: width of the networks.
         contenders: who runs it unless told otherwise. A notebook of one network does what the Optuna loop does, and the long
             workloads are there for the efficiency of a sweep, so those are left out where they only cost minutes.
+        size_px: side of the networks' input.
+        gpus: share of a GPU of every trial.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Workload:
     seconds: float
     base_filters: int
     contenders: tuple[str, ...]
+    size_px: int = SIZE_PX
+    gpus: float = 0.0
 
     @property
     def learning_rates(self) -> tuple[float, ...]:
@@ -80,20 +84,29 @@ class Work:
         epochs: of every trial.
         base_filters, size_px, batch: of every network.
         slots: trainings at a time, or threads of one training at a time.
+        gpus: share of a GPU of every trial; 0 hides all GPUs.
     """
 
     networks: tuple[str, ...]
     learning_rates: tuple[float, ...]
     epochs: int
     base_filters: int
-    size_px: int = SIZE_PX
+    size_px: int
     batch: int = BATCH
     slots: int = SLOTS
+    gpus: float = 0.0
 
     @classmethod
     def of(cls, workload: Workload, epochs: int) -> Work:
         """The work of a workload."""
-        return cls(workload.networks, workload.learning_rates, epochs, workload.base_filters)
+        return cls(
+            workload.networks,
+            workload.learning_rates,
+            epochs,
+            workload.base_filters,
+            workload.size_px,
+            gpus=workload.gpus,
+        )
 
     @property
     def trials(self) -> int:
@@ -108,7 +121,9 @@ class Work:
     def read(cls, path: Path) -> Work:
         """What `write` wrote."""
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        for name in ("networks", "learning_rates"):
+            values[name] = tuple(values[name])
+        return cls(**values)
 
     def spec(self) -> str:
         """The same as a liversweep spec. JSON is YAML."""
@@ -123,6 +138,7 @@ class Work:
                     "architectures": {name: {"base_filters": self.base_filters} for name in self.networks},
                 },
                 "train": {"epochs": self.epochs, "size": self.size_px, "batch_size": self.batch},
+                "trial": {"gpus": self.gpus},
                 "cluster": {"cpus": self.slots},
             }
         )
