@@ -16,7 +16,8 @@ those of the process and all its descendants (`rivals.process_tree`), exact to a
 is what the rest of the machine used meanwhile, as a share of one core: with more than a few per cent the walls are not to
 be trusted.
 
-With nothing else running on two cores a round of all four workloads takes about {minutes} minutes.
+On two cores with nothing else running a round of all four workloads takes about ten minutes, so three take half an hour. The
+two goals against time alone, `--workload 12x1s --workload 8x10s --rival ray-tune`, take a third of that.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.rivals.contenders import BenchmarkError, Run, check_same, compete, environment
-from tests.benchmarks.rivals.table import Round, goal_line, goals_of, rows_of, table
+from tests.benchmarks.rivals.table import Round, doubts, goal_line, goals_of, rows_of, table
 from tests.benchmarks.rivals.workloads import BATCH, CONTENDERS, OURS, SLOTS, WORKLOADS, Work, Workload
 
 VERSIONS = ("ray", "tensorflow", "keras", "optuna", "numpy")
@@ -141,12 +142,17 @@ def measure(folder: Path, workload: Workload, contenders: Sequence[str], rounds:
         "own_trial_s": statistics.median(item.own_s for item in done) / work.trials,
     }
     goals = goals_of(workload.name, rows)
-    print("\n".join(["", table(facts, rows), *map(goal_line, goals), ""]), flush=True)
+    notes = doubts(rows, rounds)
+    print(
+        "\n".join(["", table(facts, rows), *map(goal_line, goals), *(f"beware: {note}" for note in notes), ""]),
+        flush=True,
+    )
     return {
         **facts,
         "work": asdict(work),
         "rows": [asdict(row) for row in rows],
         "goals": [{**asdict(goal), "met": goal.met} for goal in goals],
+        "doubts": notes,
         "rounds": [asdict(item) for item in done],
     }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.rivals.contenders import BenchmarkError, Run, check_same
-from tests.benchmarks.rivals.table import Goal, Round, goal_line, goals_of, rows_of, table
+from tests.benchmarks.rivals.table import Goal, Round, doubts, goal_line, goals_of, rows_of, table
 from tests.benchmarks.rivals.workloads import CONTENDERS, OPTUNA, OURS, TUNE, WORKLOADS, Work, Workload
 
 
@@ -80,6 +80,20 @@ def test_a_goal_that_was_not_measured_is_neither_met_nor_missed() -> None:
 def test_a_missed_goal_says_so() -> None:
     assert goal_line(Goal("efficiency", 0.5, 0.6)).endswith("0.50, NOT met")
     assert goal_line(Goal("wall", 0.3, 0.25, most=True)).endswith("0.30, NOT met")
+
+
+def test_few_rounds_and_a_busy_machine_are_doubts() -> None:
+    quiet, busy = rows_of(ROUNDS, slots=2), rows_of([a_round(20, 40, others=4.0)], slots=2)
+    assert doubts(quiet, 3) == []
+    assert len(doubts(quiet, 1)) == 1
+    assert "20% of a core" in doubts(busy, 3)[0]
+
+
+def test_a_shortened_workload_has_no_goal() -> None:
+    short = WORKLOADS[0].shortened(2)
+    assert short.trials == 2
+    assert goals_of(short.name, rows_of(ROUNDS, slots=2)) == []
+    assert WORKLOADS[-1].shortened(3).trials == 5
 
 
 def test_other_work_is_refused() -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,6 @@ import numpy as np
 from tests.benchmarks.rivals.keras_trial import slice_dice
 from tests.benchmarks.rivals.material import Arrays, packs
 from tests.benchmarks.rivals.workloads import Work
-
-Clock = Callable[[], float]
 
 
 def config_of(work: Work, network: str, epochs: int) -> Any:
@@ -40,58 +37,44 @@ def config_of(work: Work, network: str, epochs: int) -> Any:
     )
 
 
-def bare_epoch_s(work: Work, arrays: Arrays, network: str, epochs: int, clock: Clock) -> float:
-    """Seconds of a compiled epoch, the mean of `epochs` after one that is not counted."""
-    from liverseg.training.network import compile_network
-
-    compiled = compile_network(config_of(work, network, epochs))
-    order = np.random.default_rng(0).permutation(len(arrays.images)).reshape(-1, work.batch)
-
-    def epoch() -> None:
-        for rows in order:
-            compiled.train(arrays.images[rows], arrays.masks[rows], work.learning_rates[0])
-        guess = [
-            compiled.predict(arrays.val_images[start : start + work.batch]).argmax(axis=-1)
-            for start in range(0, len(arrays.val_images), work.batch)
-        ]
-        slice_dice(arrays.val_masks, np.concatenate(guess))
-
-    epoch()
-    began = clock()
-    for _ in range(epochs):
-        epoch()
-    return (clock() - began) / epochs
-
-
-def own_epoch_s(work: Work, parts: tuple[Any, Any], network: str, epochs: int, clock: Clock) -> float:
-    """The same of `TrainingRun`."""
+def epoch_seconds(work: Work, arrays: Arrays, parts: tuple[Any, Any], network: str, epochs: int) -> dict[str, float]:
+    """Seconds of an epoch of one network, means of `epochs` after one that compiles."""
+    from liverseg.training.gpu import grow_if_any
     from liverseg.training.loop import TrainingRun
 
+    clock = time.perf_counter if grow_if_any() else time.process_time
     run = TrainingRun(config_of(work, network, epochs + 1), *parts)
     run.run_epoch()
     began = clock()
     for _ in range(epochs):
         run.run_epoch()
-    return (clock() - began) / epochs
+    own = clock() - began
+    began = clock()
+    for _ in range(epochs):
+        bare_epoch(run.network, work, arrays)
+    return {"epoch_s": (clock() - began) / epochs, "own_epoch_s": own / epochs}
+
+
+def bare_epoch(compiled: Any, work: Work, arrays: Arrays) -> float:
+    """Train all batches, predict and score; the Dice."""
+    order = np.random.default_rng(0).permutation(len(arrays.images)).reshape(-1, work.batch)
+    for rows in order:
+        compiled.train(arrays.images[rows], arrays.masks[rows], work.learning_rates[0])
+    guess = [
+        compiled.predict(arrays.val_images[start : start + work.batch]).argmax(axis=-1)
+        for start in range(0, len(arrays.val_images), work.batch)
+    ]
+    return slice_dice(arrays.val_masks, np.concatenate(guess))
 
 
 def main() -> None:
     """Measure every network of the work."""
     from liverseg.training.device import pin_threads
-    from liverseg.training.gpu import grow_if_any
 
     pin_threads(1)
-    clock = time.perf_counter if grow_if_any() else time.process_time
     folder, epochs = Path(sys.argv[1]), int(sys.argv[2])
     work, arrays, parts = Work.read(folder / "work.json"), Arrays.read(folder), packs(folder)
-    found = {
-        network: {
-            "epoch_s": bare_epoch_s(work, arrays, network, epochs, clock),
-            "own_epoch_s": own_epoch_s(work, parts, network, epochs, clock),
-        }
-        for network in work.networks
-    }
-    print(json.dumps(found))
+    print(json.dumps({name: epoch_seconds(work, arrays, parts, name, epochs) for name in work.networks}))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ from typing import Any
 from tests.benchmarks.rivals.contenders import Run
 from tests.benchmarks.rivals.workloads import OURS, TUNE
 
+QUIET = 0.1
+"""Share of a core that the rest of the machine may take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -146,6 +149,18 @@ def table(workload: Mapping[str, Any], rows: Sequence[Row]) -> str:
             f"| {row.efficiency_whole:.2f} | {_shown(row.times_ours)} | {_times(row.cpu_times_ours)} | {row.others:.0%} |"
         )
     return "\n".join(lines)
+
+
+def doubts(rows: Sequence[Row], rounds: int) -> list[str]:
+    """Why walls, efficiencies and goals may not hold: a line each; none when there is no reason."""
+    found = []
+    if rounds < 3:
+        found.append(f"{rounds} round{'s' * (rounds > 1)}: no median")
+    if (others := max(row.others for row in rows)) > QUIET:
+        found.append(
+            f"the rest of the machine took up to {others:.0%} of a core: walls and what follows from them do not hold"
+        )
+    return found
 
 
 def goal_line(goal: Goal) -> str:

@@ -62,9 +62,9 @@ class Workload:
         return max(1, round(self.seconds / mean))
 
     def shortened(self, trials: int) -> Workload:
-        """The same with fewer trials: for trying the benchmark itself out."""
+        """The same with fewer trials: for trying the benchmark itself out. It has another name, and so no goal."""
         each = max(1, min(trials, self.trials) // len(self.networks))
-        return replace(self, trials=each * len(self.networks))
+        return replace(self, name=f"{self.name}-short", trials=each * len(self.networks))
 
 
 WORKLOADS = (
