@@ -27,6 +27,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -92,7 +93,11 @@ def _together(folder: Path, work: Work, what: str, commands: Sequence[list[str]]
             )
             for command in commands
         ]
-        outputs = [process.communicate()[0] for process in processes]
+        try:
+            outputs = [process.communicate()[0] for process in processes]
+        finally:
+            for process in processes:
+                process.kill()  # does nothing to one that has ended
         if any(process.returncode for process in processes):
             log.seek(0)
             raise BenchmarkError(f"{what} failed\n{log.read()[-3000:]}")
@@ -193,6 +198,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, help="at most so many trials: to try the benchmark out, not to measure")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended, and the folder removed
     chosen = [workload for workload in WORKLOADS if workload.name in (options.workload or names)]
     if options.trials:
         chosen = [workload.shortened(options.trials) for workload in chosen]
