@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from liverseg.config import TrainConfig
 from liverseg.errors import ConfigError
+from sweeps.executor.networks import set_budget
 from sweeps.spec.space import split_parameters
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ class Trainer(Protocol):
 
     def restore(self, folder: Path) -> None:
         """Continue from what `save` wrote."""
+
+    # A trainer may also have `release()`, called when its trial is over and did not fail: what it holds may be kept in this
+    # process for the next trial. One without is dropped.
 
 
 def trial_config(payload: Mapping[str, Any], setting: TrialSetting) -> TrainConfig:
@@ -134,6 +138,7 @@ def _set_up_backend(setting: TrialSetting) -> None:
 
     pin_threads(setting.threads)
     limit_gpu(setting.gpus)
+    set_budget(setting.memory_bytes)
 
 
 def _packs(config: TrainConfig, setting: TrialSetting, fold: int, beat: Callable[[], None]) -> list[Pack]:
