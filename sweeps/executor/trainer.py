@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from liverseg.config import TrainConfig
 from liverseg.errors import ConfigError
 from sweeps.executor.networks import set_budget
+from sweeps.imports import quick_imports
 from sweeps.spec.space import split_parameters
 
 if TYPE_CHECKING:
@@ -126,7 +129,10 @@ def load_trainer(path: str) -> Callable[..., Trainer]:
     """
     module, _, name = path.partition(":")
     try:
-        return cast("Callable[..., Trainer]", getattr(importlib.import_module(module), name))
+        # Most trainers bring a whole backend with them. None of a worker's pictures is drawn by a library.
+        with nullcontext() if module in sys.modules else quick_imports("matplotlib"):
+            found = importlib.import_module(module)
+        return cast("Callable[..., Trainer]", getattr(found, name))
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError("no such trainer", where="trainer", got=path, allowed="module:class") from error
 
