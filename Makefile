@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TEX := texlive-latex-base texlive-latex-recommended
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help install demo test browser check latex bench lock clean
+.PHONY: help install demo test browser check latex bench bench-gpu lock clean
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -45,8 +45,11 @@ latex: ## pdfLaTeX, with which the tests compile the LaTeX report: installed on 
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEX) >/dev/null; } || \
 	  echo "no pdflatex, and it cannot be installed from here: the tests will not compile the LaTeX report" >&2
 
-bench: install ## measure speed and memory; writes tests/benchmarks/out/
-	$(BIN)/python -m tests.benchmarks
+bench: install ## measure speed and memory, beside what else one would use; tests/benchmarks/out/ (BENCH="--quick rivals" for less)
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+bench-gpu: install ## the same idea on a GPU: its rate of convolution, the networks' steps, a small sweep beside stock Ray Tune
+	$(BIN)/python -m tests.benchmarks.bench_gpu --json tests/benchmarks/out/gpu.json
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
