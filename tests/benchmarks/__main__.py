@@ -25,11 +25,9 @@ NAMES = (
     "evaluate",
     "sweep",
     "scale",
-<<<<<<< HEAD
+    "sampler",
     "wasted",
-=======
     "rivals",
->>>>>>> 35cb54ff66dfd628d2afa4279420b69e09c3a427
 )
 QUICK = "--quick"
 KNOW_QUICK = ("rivals",)
