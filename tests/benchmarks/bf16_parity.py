@@ -1,0 +1,173 @@
+"""Whether networks trained in bfloat16 reach the Dice of those trained in float32.
+
+Narrow networks are trained on a phantom cohort by `TrainingRun`, each seed once in either precision: same initial
+weights, same order of the slices, same number of updates. The score is the one that sweeps rank by, `val_dice` of the
+best validation epoch; the differences (bfloat16 minus float32) are paired by seed.
+
+The verdict is one of equivalence, with the margin fixed beforehand: parity is *shown* when the whole 95 % confidence
+interval of the mean difference (Student's t over the seeds) lies within +-`MARGIN_DICE`. An interval that lies below
+zero means *worse*, and one above zero *better*, unless it is within the margin; anything else is *not shown*, which is
+no evidence of a difference either.
+
+Tumours of this cohort stand out more than those of the usual one, and the learning rate falls along a cosine: otherwise
+chance decides over the few tumours that are found, and no number of seeds that one can pay for would say anything.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from liverseg.config import PrepareConfig, TrainConfig
+from liverseg.phantom import PhantomConfig, write_cohort
+from liverseg.preprocess import Pack, pack, prepare_case
+from liverseg.training.device import pin_threads
+
+if TYPE_CHECKING:
+    from liverseg.training.network import CompiledNetwork
+
+MARGIN_DICE = 0.01
+SIZE_PX = 64
+TRAINED, VALIDATED = 10, 6
+COHORT = PhantomConfig(
+    cases=TRAINED + VALIDATED, seed=7, matrix_px=(128, 128), slices=(20, 28), contrast_to_noise=(2.0, 4.0)
+)
+PARAMETERS = {
+    "size": SIZE_PX,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "schedule": "cosine",
+    "loss": "dice_ce",
+    "window": "liver",
+}
+EPOCHS = 10
+BASE_FILTERS = 8
+FIRST_SEED = 101
+
+
+def phantom_packs(folder: Path) -> tuple[Pack, Pack]:
+    """Training and validation slices of the cohort, which is written below `folder`."""
+    volumes = write_cohort(folder, COHORT)
+    config = PrepareConfig(sizes_px=(SIZE_PX,))
+    cases = [
+        prepare_case(f"case-{k}", f"case-{k}", volume, volume.with_name(f"segmentation-{k}.nii.gz"), config)[SIZE_PX]
+        for k, volume in enumerate(volumes)
+    ]
+    return pack(cases[:TRAINED], training=True), pack(cases[TRAINED:], training=False)
+
+
+@dataclass(slots=True)
+class Networks:
+    """Compiled networks by architecture and precision, begun anew for every seed: tracing takes as long as training here.
+
+    Initial weights depend on the seed alone, and an optimizer begins at zero, so what is given back is what
+    `compile_network` would make.
+    """
+
+    made: dict[tuple[str, bool], tuple[CompiledNetwork, dict[str, Any]]] = field(default_factory=dict)
+
+    def compiled(self, config: TrainConfig, class_weights: Any = None) -> CompiledNetwork:
+        """In the place of `compile_network`."""
+        from liverseg.training.network import compile_network
+
+        key = (config.architecture, bool(config.get("mixed_precision")))
+        if key not in self.made:
+            network = compile_network(config, class_weights)
+            state = network.state()
+            self.made[key] = network, {name: state[name] for name in state if name.startswith("o")}
+            return network
+        network, optimizer = self.made[key]
+        network.restore({**_initial_weights(config), **optimizer})
+        return network
+
+
+def _initial_weights(config: TrainConfig) -> dict[str, Any]:
+    from liverseg.models.build import build_model
+    from liverseg.training.variables import read
+
+    model = build_model(
+        config.architecture, size_px=SIZE_PX, classes=config.classes, options=config.options, seed=config.seed
+    )
+    return {f"m{k:04d}": read(variable) for k, variable in enumerate(model.variables)}
+
+
+def train(architecture: str, seed: int, mixed: bool, packs: tuple[Pack, Pack], networks: Networks) -> dict[str, float]:
+    """One training: its best `val_dice`, both organs' Dice of that epoch, and CPU-seconds."""
+    from liverseg.training import loop
+
+    setattr(loop, "compile_network", networks.compiled)  # noqa: B010
+    began = time.process_time()
+    config = TrainConfig(
+        architecture=architecture,
+        options={"base_filters": BASE_FILTERS},
+        parameters={**PARAMETERS, "mixed_precision": mixed},
+        epochs=EPOCHS,
+        seed=seed,
+    )
+    run = loop.TrainingRun(config, *packs)
+    while not run.finished:
+        run.run_epoch()
+    assert run.best is not None
+    metrics = run.best.record.metrics
+    kept = {name: metrics[name] for name in ("val_dice", "val_dice_liver", "val_dice_tumour") if name in metrics}
+    return {**kept, "cpu_s": time.process_time() - began}
+
+
+def verdict(differences: list[float]) -> dict[str, Any]:
+    """Mean, 95 % interval by Student's t and the verdict in words; fewer than two differences give no interval."""
+    from scipy import stats
+
+    mean = statistics.fmean(differences)
+    if len(differences) < 2:
+        return {"mean": mean, "low": math.nan, "high": math.nan, "verdict": "not shown"}
+    spread = statistics.stdev(differences)
+    half = float(stats.t.ppf(0.975, len(differences) - 1)) * spread / math.sqrt(len(differences))
+    low, high = mean - half, mean + half
+    if max(-low, high) <= MARGIN_DICE:
+        said = "parity shown"
+    elif high < 0:
+        said = "worse"
+    else:
+        said = "better" if low > 0 else "not shown"
+    return {"mean": mean, "low": low, "high": high, "verdict": said}
+
+
+def parity(architectures: tuple[str, ...], seeds: int, progress: Path | None = None) -> dict[str, Any]:
+    """All rows. After every pair of trainings what there is is written to `progress`, for it takes long."""
+    pinned = pin_threads(1)
+    rows: dict[str, dict[str, Any]] = {name: {"architecture": name, "pairs": []} for name in architectures}
+    result = {"margin_dice": MARGIN_DICE, "epochs": EPOCHS, "one_thread": pinned, "rows": list(rows.values())}
+    networks = Networks()
+    with tempfile.TemporaryDirectory() as name:
+        packs = phantom_packs(Path(name))
+        for seed in range(FIRST_SEED, FIRST_SEED + seeds):
+            for architecture, row in rows.items():
+                full, half = (train(architecture, seed, mixed, packs, networks) for mixed in (False, True))
+                row["pairs"].append({"seed": seed, "float32": full, "bfloat16": half})
+                row |= verdict([pair["bfloat16"]["val_dice"] - pair["float32"]["val_dice"] for pair in row["pairs"]])
+                if progress is not None:
+                    progress.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def parity_table(result: dict[str, Any]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "| architecture | seeds | val_dice fp32 | bf16 | difference, mean (95 % CI) | SD | verdict |",
+        "|---|---:|---:|---:|---:|---:|---|",
+    ]
+    for row in result["rows"]:
+        full, half = ([pair[name]["val_dice"] for pair in row["pairs"]] for name in ("float32", "bfloat16"))
+        differences = [b - a for a, b in zip(full, half, strict=True)]
+        spread = statistics.stdev(differences) if len(differences) > 1 else math.nan
+        lines.append(
+            f"| `{row['architecture']}` | {len(full)} | {statistics.fmean(full):.3f} | {statistics.fmean(half):.3f} "
+            f"| {row['mean']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f}) | {spread:.4f} | {row['verdict']} |"
+        )
+    return "\n".join([*lines, f"margin of equivalence, fixed beforehand: {result['margin_dice']} Dice"])
