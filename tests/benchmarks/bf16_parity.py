@@ -7,7 +7,8 @@ best validation epoch; the differences (bfloat16 minus float32) are paired by se
 The verdict is one of equivalence, with the margin fixed beforehand: parity is *shown* when the whole 95 % confidence
 interval of the mean difference (Student's t over the seeds) lies within +-`MARGIN_DICE`. An interval that lies below
 zero means *worse*, and one above zero *better*, unless it is within the margin; anything else is *not shown*, which is
-no evidence of a difference either.
+no evidence of a difference either. A network that never finds anything, in either precision, would count as an agreement
+to the last digit: such pairs are left out.
 
 Tumours of this cohort stand out more than those of the usual one, and the learning rate falls along a cosine: otherwise
 chance decides over the few tumours that are found, and no number of seeds that one can pay for would say anything.
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from liverseg.training.network import CompiledNetwork
 
 MARGIN_DICE = 0.01
+LEARNED_DICE = 0.05
+"""Pairs in which neither network comes as far say nothing; they are counted, and left out of the differences."""
 SIZE_PX = 64
 TRAINED, VALIDATED = 10, 6
 COHORT = PhantomConfig(
@@ -119,11 +122,17 @@ def train(architecture: str, seed: int, mixed: bool, packs: tuple[Pack, Pack], n
     return {**kept, "cpu_s": time.process_time() - began}
 
 
-def verdict(differences: list[float]) -> dict[str, Any]:
+def learned(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pairs of which at least one network found something."""
+    return [pair for pair in pairs if max(pair[name]["val_dice"] for name in ("float32", "bfloat16")) >= LEARNED_DICE]
+
+
+def verdict(pairs: list[dict[str, Any]]) -> dict[str, Any]:
     """Mean, 95 % interval by Student's t and the verdict in words; fewer than two differences give no interval."""
     from scipy import stats
 
-    mean = statistics.fmean(differences)
+    differences = [pair["bfloat16"]["val_dice"] - pair["float32"]["val_dice"] for pair in learned(pairs)]
+    mean = statistics.fmean(differences) if differences else math.nan
     if len(differences) < 2:
         return {"mean": mean, "low": math.nan, "high": math.nan, "verdict": "not shown"}
     spread = statistics.stdev(differences)
@@ -150,7 +159,7 @@ def parity(architectures: tuple[str, ...], seeds: int, progress: Path | None = N
             for architecture, row in rows.items():
                 full, half = (train(architecture, seed, mixed, packs, networks) for mixed in (False, True))
                 row["pairs"].append({"seed": seed, "float32": full, "bfloat16": half})
-                row |= verdict([pair["bfloat16"]["val_dice"] - pair["float32"]["val_dice"] for pair in row["pairs"]])
+                row |= verdict(row["pairs"])
                 if progress is not None:
                     progress.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result
@@ -159,15 +168,18 @@ def parity(architectures: tuple[str, ...], seeds: int, progress: Path | None = N
 def parity_table(result: dict[str, Any]) -> str:
     """The rows as Markdown."""
     lines = [
-        "| architecture | seeds | val_dice fp32 | bf16 | difference, mean (95 % CI) | SD | verdict |",
-        "|---|---:|---:|---:|---:|---:|---|",
+        "| architecture | seeds | neither learned | val_dice fp32 | bf16 | difference, mean (95 % CI) | SD | verdict |",
+        "|---|---:|---:|---:|---:|---:|---:|---|",
     ]
     for row in result["rows"]:
-        full, half = ([pair[name]["val_dice"] for pair in row["pairs"]] for name in ("float32", "bfloat16"))
+        pairs = learned(row["pairs"])
+        full, half = ([pair[name]["val_dice"] for pair in pairs] for name in ("float32", "bfloat16"))
         differences = [b - a for a, b in zip(full, half, strict=True)]
         spread = statistics.stdev(differences) if len(differences) > 1 else math.nan
+        means = [statistics.fmean(values) if values else math.nan for values in (full, half)]
         lines.append(
-            f"| `{row['architecture']}` | {len(full)} | {statistics.fmean(full):.3f} | {statistics.fmean(half):.3f} "
+            f"| `{row['architecture']}` | {len(row['pairs'])} | {len(row['pairs']) - len(pairs)} "
+            f"| {means[0]:.3f} | {means[1]:.3f} "
             f"| {row['mean']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f}) | {spread:.4f} | {row['verdict']} |"
         )
     return "\n".join([*lines, f"margin of equivalence, fixed beforehand: {result['margin_dice']} Dice"])
