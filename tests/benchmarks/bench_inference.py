@@ -1,6 +1,6 @@
 """Segmenting one scan of 512 x 512 x 78 on its own grid: seconds, slices a second, and where the time goes.
 
-    python -m tests.benchmarks.bench_inference [--rounds 3] [--batch 16] [--mixed] [--json FILE]
+    python -m tests.benchmarks.bench_inference [--networks unet,segnet] [--rounds 3] [--mixed] [--json FILE]
 
 Five networks at full width, 128 px, one thread, CPU-seconds of this process. The parts are those of the product:
 
@@ -154,7 +154,7 @@ def measure(
     return row | {"slices_per_cpu_s": len(scan.image) / total, "share_of_ceiling": statistics.median(shares)}
 
 
-def run(batch: int, rounds: int, mixed: bool) -> dict[str, Any]:
+def run(architectures: tuple[str, ...], batch: int, rounds: int, mixed: bool) -> dict[str, Any]:
     """All rows, with what is needed to read them."""
     pinned = pin_threads(1)
     ceiling = ceiling_steps("bfloat16" if mixed else "float32")
@@ -163,7 +163,7 @@ def run(batch: int, rounds: int, mixed: bool) -> dict[str, Any]:
         prepared = prepare_case("scan", "scan", image, mask, CONFIG)[SIZE_PX]
         scan = pack([prepared], training=False)
         rows = []
-        for architecture in ARCHITECTURES:
+        for architecture in architectures:
             settings: dict[str, Any] = {"batch": batch, "rounds": rounds, "mixed": mixed}
             rows.append(measure(architecture, (image, mask), scan, bare=lambda: ceiling_rate(ceiling), **settings))
             gc.collect()
@@ -202,12 +202,13 @@ def table(result: dict[str, Any]) -> str:
 def main() -> None:
     """Measure, print the table, write the JSON when asked to."""
     parser = argparse.ArgumentParser(description="one scan from its file to labels on its own grid")
+    parser.add_argument("--networks", default=",".join(ARCHITECTURES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--mixed", action="store_true", help="compute in bfloat16")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    result = run(options.batch, options.rounds, options.mixed)
+    result = run(tuple(options.networks.split(",")), options.batch, options.rounds, options.mixed)
     print(table(result))
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
