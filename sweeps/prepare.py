@@ -1,4 +1,7 @@
-"""Preparation on Ray: one task a case, whose return values are what every trial reads, in whatever fold and part.
+"""Preparation on Ray: tasks whose return values are what every trial reads, in whatever fold and part.
+
+A case that has to be prepared is a task of its own. Cases that the disk cache holds are read several by a task: reading one
+costs little more than a task does.
 
 A return value of a task is rebuilt by Ray when the node that held it dies. Each case is there once: folds and parts are lists
 of pseudonyms. A disk cache behind the tasks makes a second sweep on the same data prepare nothing.
@@ -6,7 +9,7 @@ of pseudonyms. A disk cache behind the tasks makes a second sweep on the same da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 FITS_SHARE = 0.75
 """Of an object store that prepared cases may take. Ray moves objects to disk from eight tenths on."""
+READ_BYTES = 64 * 2**20
+"""Of cache entries that one task reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +135,10 @@ def prepare_on_ray(
     folds = [{part: cohort.part(part, fold) for part in parts} for fold in range(count)]
     cases = {case.uid: case for fold in folds for part in parts for case in fold[part]}
     scored = frozenset(case.uid for fold in folds for part in parts if part != "train" for case in fold[part])
-    remote: Any = ray.remote(num_cpus=1, num_returns=len(config.sizes_px) + 1)(_prepare)
-    returned = {uid: remote.remote(case, config, cache, uid in scored) for uid, case in cases.items()}
+    returned: dict[str, list[Any]] = {}
+    for group in groups(cases.values(), config, cache):
+        refs = _submit(ray.remote(_prepare), group, config, cache, scored)
+        returned |= dict(zip([case.uid for case in group], refs, strict=True))
     reports = {}
     for uid, refs in returned.items():
         reports[uid] = _get(refs[0])
@@ -180,12 +187,52 @@ class _Report:
     data_bytes: int
 
 
-def _prepare(case: Case, config: PrepareConfig, cache: Path | None, scored: bool) -> tuple[Any, ...]:
-    """Worker side: a report, then one prepared case a size."""
-    hit, made = prepared_sizes(case, config, cache, scored)
-    ordered = [made[size] for size in config.sizes_px]
-    report = _Report(hit, int(ordered[0].keep.sum()), sum(one.nbytes for one in ordered))
-    return report, *ordered
+def groups(cases: Iterable[Case], config: PrepareConfig, cache: Path | None) -> Iterator[tuple[Case, ...]]:
+    """The cases, those that have to be prepared first and alone, those in the cache in groups of `READ_BYTES`.
+
+    Whether an entry is there is asked of this machine. Where workers see another disk it may be wrong, and costs time only.
+    """
+    from liverseg.preprocess import Cache, cache_keys
+
+    held: list[tuple[Case, int]] = []
+    for case in cases:
+        keys = cache_keys(case.image_sha256, case.mask_sha256, config).values()
+        size = None if cache is None else Cache(cache).size_bytes(keys)
+        if size is None:
+            yield (case,)
+        else:
+            held.append((case, size))
+    group: list[Case] = []
+    filled = 0
+    for case, size in held:
+        if group and filled + size > READ_BYTES:
+            yield tuple(group)
+            group, filled = [], 0
+        group.append(case)
+        filled += size
+    if group:
+        yield tuple(group)
+
+
+def _submit(
+    function: Any, group: tuple[Case, ...], config: PrepareConfig, cache: Path | None, scored: frozenset[str]
+) -> list[list[Any]]:
+    """Start one task; of each of its cases a reference to its report, then one a size."""
+    width = len(config.sizes_px) + 1
+    task = function.options(num_cpus=1, num_returns=len(group) * width)
+    refs = task.remote(group, config, cache, frozenset(case.uid for case in group) & scored)
+    return [refs[start : start + width] for start in range(0, len(refs), width)]
+
+
+def _prepare(
+    group: tuple[Case, ...], config: PrepareConfig, cache: Path | None, scored: frozenset[str]
+) -> Iterator[Any]:
+    """Worker side: of each case a report, then one prepared case a size. Ray stores them one by one."""
+    for case in group:
+        hit, made = prepared_sizes(case, config, cache, case.uid in scored)
+        ordered = [made[size] for size in config.sizes_px]
+        yield _Report(hit, int(ordered[0].keep.sum()), sum(one.nbytes for one in ordered))
+        yield from ordered
 
 
 def _check_training(prepared: Prepared, kept: Mapping[str, int]) -> None:

@@ -181,6 +181,6 @@ def prepared_sizes(
         cache=store,
         image_sha256=case.image_sha256,
         mask_sha256=case.mask_sha256,
+        scored=scored,
     )
-    hit = store is not None and store.counts.misses == 0
-    return hit, {size: one if scored else one.for_training() for size, one in made.items()}
+    return store is not None and store.counts.misses == 0, made

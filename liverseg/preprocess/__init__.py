@@ -16,7 +16,7 @@ from liverseg.preprocess.arrays import (
     hu_from_stored,
     stored_from_hu,
 )
-from liverseg.preprocess.cache import Cache, cache_key, load_or_prepare
+from liverseg.preprocess.cache import Cache, cache_key, cache_keys, load_or_prepare
 from liverseg.preprocess.pack import check_kept, estimate_reference_bytes, estimate_store_bytes, pack
 from liverseg.preprocess.planes import plane_map
 from liverseg.preprocess.prepare import PREPARE_VERSION, check_prepare, prepare_case
@@ -36,6 +36,7 @@ __all__ = [
     "WindowParams",
     "apply_window",
     "cache_key",
+    "cache_keys",
     "check_kept",
     "check_prepare",
     "estimate_reference_bytes",

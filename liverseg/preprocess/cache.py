@@ -2,13 +2,13 @@
 
 The name of an entry is a hash of everything its content depends on, so an entry is never out of date and never
 changed: it is there or not. Entries are written beside their final name, synced and renamed; readers check length and
-SHA-256 and take a damaged entry as absent. The format is plain: a JSON header and raw array bytes, nothing is ever
-unpickled.
+CRC-32, as gzip does of the scans themselves, and take a damaged entry as absent. The format is plain: a JSON header and
+raw array bytes, nothing is ever unpickled.
 
 One file, little-endian:
 
-    8 bytes   magic and version, `LSPREP` 0 1
-    32 bytes  SHA-256 of all that follows
+    8 bytes   magic and version, `LSPREP` 0 2
+    4 bytes   CRC-32 of all that follows; in version 1, which is still read, 32 bytes of SHA-256
     8 bytes   length of the header
     header    JSON: schema_version, plane, reference, arrays [{name, dtype, shape, encoding, bytes}]
     arrays    one behind the other; encoding `raw` or `zlib`
@@ -22,6 +22,7 @@ import hashlib
 import logging
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,11 +67,21 @@ class Cache:
         """Where the entry of `key` (64 hex digits) is or would be."""
         return self.root / "prepared" / key[:2] / f"{key}.lsprep"
 
-    def load(self, key: str, *, uid: str, patient: str) -> PreparedCase | None:
-        """The prepared case of `key` under the pseudonyms given, or None when it is absent, unreadable or damaged."""
+    def size_bytes(self, keys: Iterable[str]) -> int | None:
+        """Bytes of the entries of all `keys` together, or None when one is absent. Nothing of them is read."""
+        try:
+            return sum(self.path(key).stat().st_size for key in keys)
+        except OSError:
+            return None
+
+    def load(self, key: str, *, uid: str, patient: str, scored: bool = True) -> PreparedCase | None:
+        """The prepared case of `key` under the pseudonyms given, or None when it is absent, unreadable or damaged.
+
+        With `scored` False it is cut down as by `PreparedCase.for_training`.
+        """
         path = self.path(key)
         try:
-            prepared = decode(path.read_bytes(), uid=uid, patient=patient)
+            prepared = decode(path.read_bytes(), uid=uid, patient=patient, scored=scored)
         except FileNotFoundError:
             self.counts.misses += 1
             return None
@@ -132,6 +143,7 @@ def load_or_prepare(
     cache: Cache | None,
     image_sha256: str | None = None,
     mask_sha256: str | None = None,
+    scored: bool = True,
 ) -> dict[int, PreparedCase]:
     """As `prepare_case`, but sizes found in the cache are not prepared again and new ones are stored.
 
@@ -146,26 +158,36 @@ def load_or_prepare(
         cache: None prepares everything.
         image_sha256: of the image file, when the caller has it already; read from the file otherwise.
         mask_sha256: of the mask file, likewise.
+        scored: False cuts the cases down as by `PreparedCase.for_training`; what is stored is whole.
 
     Raises:
         ConfigError, DataError: as `prepare_case`. A scan that was prepared once is not read again, only hashed.
     """
     check_prepare(config)
     if cache is None:
-        return prepare_case(case_uid, patient, image_path, mask_path, config)
+        return _cut(prepare_case(case_uid, patient, image_path, mask_path, config), scored)
     image_sha256 = image_sha256 or _sha256(image_path)
     if mask_path is not None:
         mask_sha256 = mask_sha256 or _sha256(mask_path)
-    keys = {size: cache_key(image_sha256, mask_sha256, size, config) for size in sorted(set(config.sizes_px))}
-    found = {size: cache.load(key, uid=case_uid, patient=patient) for size, key in keys.items()}
+    keys = cache_keys(image_sha256, mask_sha256, config)
+    found = {size: cache.load(key, uid=case_uid, patient=patient, scored=scored) for size, key in keys.items()}
     ready = {size: prepared for size, prepared in found.items() if prepared is not None}
     missing = tuple(size for size in keys if size not in ready)
     if missing:
         wanted = PrepareConfig(sizes_px=missing, slices=config.slices, fit=config.fit)
         fresh = prepare_case(case_uid, patient, image_path, mask_path, wanted)
         _store_all(cache, {keys[size]: prepared for size, prepared in fresh.items()})
-        ready.update(fresh)
+        ready.update(_cut(fresh, scored))
     return {size: ready[size] for size in keys}
+
+
+def cache_keys(image_sha256: str, mask_sha256: str | None, config: PrepareConfig) -> dict[int, str]:
+    """`cache_key` of one scan at every size of `config`, sizes ascending."""
+    return {size: cache_key(image_sha256, mask_sha256, size, config) for size in sorted(set(config.sizes_px))}
+
+
+def _cut(prepared: dict[int, PreparedCase], scored: bool) -> dict[int, PreparedCase]:
+    return prepared if scored else {size: case.for_training() for size, case in prepared.items()}
 
 
 def _store_all(cache: Cache, entries: dict[str, PreparedCase]) -> None:

@@ -6,19 +6,22 @@ import hashlib
 import json
 import math
 import struct
-import zlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from isal import isal_zlib
 
 from liverseg.preprocess.arrays import NativeReference, PlaneMap, PreparedCase
 
 SCHEMA_VERSION = 1
-_MAGIC = b"LSPREP\x00\x01"
+_MAGIC = b"LSPREP\x00\x02"
+_MAGIC_V1 = b"LSPREP\x00\x01"
+_CHECKSUM = struct.Struct("<I")
 _DIGEST_BYTES = 32
 _LENGTH = struct.Struct("<Q")
+_UNPACKING: type[Exception] = cast(type[Exception], isal_zlib.error)
 # Name, stored type and encoding of every array, in order. The reference mask compresses about fifty times.
 _ARRAYS = (
     ("image", "<i2", "raw"),
@@ -27,6 +30,7 @@ _ARRAYS = (
     ("foreground_hu", "<i8", "zlib"),
     ("labels", "|u1", "zlib"),
 )
+_NOTHING = np.zeros((0, 0, 0), np.uint8)
 
 
 class DamagedEntry(Exception):
@@ -41,7 +45,7 @@ def encode(prepared: PreparedCase) -> Iterable[bytes | memoryview]:
     specs, bodies = [], []
     for name, dtype, encoding in _ARRAYS:
         array = np.ascontiguousarray(arrays[name], dtype)
-        body = zlib.compress(array.tobytes(), 1) if encoding == "zlib" else array.tobytes()
+        body = isal_zlib.compress(array.tobytes(), 1) if encoding == "zlib" else array.tobytes()
         specs.append({"name": name, "dtype": dtype, "shape": array.shape, "encoding": encoding, "bytes": len(body)})
         bodies.append(body)
     plane = prepared.plane
@@ -53,31 +57,49 @@ def encode(prepared: PreparedCase) -> Iterable[bytes | memoryview]:
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     content = [_LENGTH.pack(len(text)), text, *bodies]
-    digest = hashlib.sha256()
+    checksum = 0
     for part in content:
-        digest.update(part)
-    return [_MAGIC, digest.digest(), *content]
+        checksum = isal_zlib.crc32(part, checksum)
+    return [_MAGIC, _CHECKSUM.pack(checksum), *content]
 
 
-def decode(data: bytes, *, uid: str, patient: str) -> PreparedCase:
+def decode(data: bytes, *, uid: str, patient: str, scored: bool = True) -> PreparedCase:
     """The prepared case of an entry's bytes. Raw arrays are views of `data` and read-only.
+
+    Args:
+        data: the whole entry. All of it is checked.
+        uid: pseudonym of the case, under which it is wanted.
+        patient: that of the patient.
+        scored: False gives `for_training()` of the case; its native mask is then not unpacked.
 
     Raises:
         DamagedEntry: another magic or version, a wrong checksum, or lengths that contradict each other.
     """
-    start = len(_MAGIC) + _DIGEST_BYTES
-    if data[: len(_MAGIC)] != _MAGIC:
-        raise DamagedEntry("not an entry of this version")
-    content = memoryview(data)[start:]
-    if hashlib.sha256(content).digest() != data[len(_MAGIC) : start]:
-        raise DamagedEntry("checksum does not match")
+    content = _checked(data)
     try:
-        return _decode(content, uid, patient)
-    except (ValueError, KeyError, TypeError, struct.error, zlib.error) as error:
+        case = _decode(content, uid, patient, scored)
+    except (ValueError, KeyError, TypeError, struct.error, _UNPACKING) as error:
         raise DamagedEntry(f"content is inconsistent: {error}") from error
+    return case if scored else case.for_training()
 
 
-def _decode(content: memoryview, uid: str, patient: str) -> PreparedCase:
+def _checked(data: bytes) -> memoryview:
+    """What follows the checksum, when it is what was written. Entries of version 1 have a SHA-256 there."""
+    magic, whole = data[: len(_MAGIC)], memoryview(data)
+    if magic == _MAGIC and len(data) >= len(_MAGIC) + _CHECKSUM.size:
+        content = whole[len(_MAGIC) + _CHECKSUM.size :]
+        sound = _CHECKSUM.pack(isal_zlib.crc32(content)) == data[len(_MAGIC) : len(_MAGIC) + _CHECKSUM.size]
+    elif magic == _MAGIC_V1:
+        content = whole[len(_MAGIC) + _DIGEST_BYTES :]
+        sound = hashlib.sha256(content).digest() == data[len(_MAGIC) : len(_MAGIC) + _DIGEST_BYTES]
+    else:
+        raise DamagedEntry("not an entry of this version")
+    if not sound:
+        raise DamagedEntry("checksum does not match")
+    return content
+
+
+def _decode(content: memoryview, uid: str, patient: str, scored: bool) -> PreparedCase:
     (length,) = _LENGTH.unpack_from(content)
     position = _LENGTH.size + length
     header = json.loads(bytes(content[_LENGTH.size : position]))
@@ -88,14 +110,15 @@ def _decode(content: memoryview, uid: str, patient: str) -> PreparedCase:
         if (spec["name"], spec["dtype"], spec["encoding"]) != (name, dtype, encoding):
             raise ValueError(f"array {spec['name']!r}")
         body = content[position : position + spec["bytes"]]
-        arrays[name] = _array(body, np.dtype(dtype), tuple(spec["shape"]), encoding)
+        if scored or name != "labels":
+            arrays[name] = _array(body, np.dtype(dtype), tuple(spec["shape"]), encoding)
         position += spec["bytes"]
     if position != len(content):
         raise ValueError("length")
     native_hw, resized_hw, top, left, size_px = header["plane"]
     shape, spacing_mm, first = header["reference"]
     plane = PlaneMap(_pair(native_hw), _pair(resized_hw), top, left, size_px)
-    reference = NativeReference(_three(shape), _three(spacing_mm), _three(first), arrays["labels"])
+    reference = NativeReference(_three(shape), _three(spacing_mm), _three(first), arrays.get("labels", _NOTHING))
     image, mask, keep = arrays["image"], arrays["mask"], arrays["keep"]
     return PreparedCase(uid, patient, image, mask, keep, plane, reference, arrays["foreground_hu"])
 
@@ -104,7 +127,7 @@ def _array(body: memoryview, dtype: np.dtype[Any], shape: tuple[int, ...], encod
     expected = math.prod(shape) * dtype.itemsize
     raw: bytes | memoryview = body
     if encoding == "zlib":
-        unpacker = zlib.decompressobj()
+        unpacker = isal_zlib.decompressobj()
         raw = unpacker.decompress(body, expected + 1)
     if len(raw) != expected:
         raise ValueError(f"{len(raw)} bytes for shape {shape}")

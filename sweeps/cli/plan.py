@@ -55,12 +55,28 @@ def plan(
     problem = shortage(found.disk, place, cache_root(loaded.spec), loaded.spec.keep.min_free_bytes)
     if problem:
         note(f"warning: {problem}")
+    for line in _emulated(loaded.spec):
+        note(f"note: {line}")
     if as_json:
         document = found.as_dict()
         write_json(document | {"disk": document["disk"] | {"free_bytes": free, "fits": problem is None}})
     else:
         print_tables([_table(found), *_lines(found, cohort, f"{size_text(free)} free under {place}/")])
     _refuse_hopeless(found)
+
+
+def _emulated(spec: Any) -> list[str]:
+    """What there is to say of `mixed_precision`, where trials run on the CPUs of this machine."""
+    from liverseg.training.native_bfloat16 import cpu_computes_bfloat16, emulated
+    from sweeps.costs.combinations import costly_settings
+    from sweeps.spec.space import Space
+
+    if spec.cluster.kind != "local" or spec.trial.gpus:
+        return []
+    space = Space.from_spec(spec)
+    settings = (setting for name in space.architectures for setting in costly_settings(space.dimensions(name)))
+    line = emulated(cpu_computes_bfloat16()) if any(one.get("mixed_precision") for one in settings) else None
+    return [line] if line else []
 
 
 def _refuse_hopeless(found: Any) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from liverseg.config import TrainConfig
 from liverseg.errors import DeadlineError
+from liverseg.training.native_bfloat16 import cpu_computes_bfloat16, emulated, gpus_compute_bfloat16
 from liverseg.training.spans import CHECKPOINTING, START_UP, TRAINING, VALIDATION, Stopwatch, span
 from results.errors import ResultsError
 from sweeps import trial_files
@@ -143,6 +144,7 @@ class TrialSession:
         self._config = trial_config(self.payload, self.setting)
         self._log.info(f"attempt {self.payload['attempt']} from {state or 'the beginning'}: {self._config}")
         run = build_trainer(self._config, self.setting, int(self.payload.get("fold") or 0), self._pulse.batch)
+        self._tell_of_precision(self._config)
         self._pulse.beat()
         if said := origin(run):
             self._log.info(said)
@@ -152,6 +154,14 @@ class TrialSession:
             self._tell_latest(run)
         self.run = run
         self._pulse.beat()
+
+    def _tell_of_precision(self, config: TrainConfig) -> None:
+        """Say in the log when this machine emulates what was asked for."""
+        if not config.get("mixed_precision"):
+            return
+        computes = gpus_compute_bfloat16() if self.setting.gpus else cpu_computes_bfloat16()
+        if line := emulated(computes):
+            self._log.info(line)
 
     def _epoch(self, run: Trainer) -> dict[str, Any]:
         # A trial that was cut off after its last state and before its final record has no epoch left to train.

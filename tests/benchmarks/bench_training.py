@@ -23,6 +23,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +49,17 @@ def cpu_seconds(step: Step) -> float:
     return time.process_time() - began
 
 
-def ceiling_steps() -> list[tuple[float, Step]]:
-    """Bare convolutions as (GFLOP a call, call), already traced."""
+def ceiling_steps(dtype: str = "float32") -> list[tuple[float, Step]]:
+    """Bare convolutions of maps of `dtype` as (GFLOP a call, call), already traced."""
     import tensorflow as tf
 
-    steps = []
+    steps: list[tuple[float, Step]] = []
     for batch, side, channels in CEILING_SHAPES:
-        x = tf.random.stateless_normal((batch, side, side, channels), (0, 1))
-        kernel = tf.random.stateless_normal((3, 3, channels, channels), (0, 2))
+        x = tf.cast(tf.random.stateless_normal((batch, side, side, channels), (0, 1)), dtype)
+        kernel = tf.cast(tf.random.stateless_normal((3, 3, channels, channels), (0, 2)), dtype)
         call = tf.function(_convolutions).get_concrete_function(x, kernel)
         gflop = CALLS * 2 * 9 * channels**2 * side**2 * batch / 1e9
-        steps.append((gflop, lambda call=call, x=x, kernel=kernel: call(x, kernel)))
+        steps.append((gflop, partial(call, x, kernel)))
         call(x, kernel)
     return steps
 

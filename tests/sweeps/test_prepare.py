@@ -16,11 +16,13 @@ from liverseg.config import PrepareConfig
 from liverseg.errors import ConfigError, DataError
 from liverseg.preprocess import Cache, load_or_prepare, pack
 from results.errors import ResultsError
+from sweeps import prepare
 from sweeps.cohort import Cohort, load_cohort
 from sweeps.folder import SweepFolder
 from sweeps.node_files import home
 from sweeps.overlays import write_scans
-from sweeps.prepare import Prepared, prepare_on_ray, streams
+from sweeps.prepare import Prepared, groups, prepare_on_ray, streams
+from sweeps.shelf import prepared_sizes
 from sweeps.spec import load_spec
 from tests.sweeps.big_cohort import big_cohort, config_of
 from tests.sweeps.test_bad_input import SPEC, scans
@@ -111,6 +113,31 @@ def test_a_second_preparation_comes_from_the_cache_and_is_the_same(
         np.testing.assert_array_equal(mine.image, theirs.image)
         np.testing.assert_array_equal(mine.mask, theirs.mask)
     assert Cache(tmp_path / "cache").root.is_dir()
+
+
+def test_cases_of_the_cache_are_read_several_by_a_task_and_others_alone(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases, cache = cohort.cases, tmp_path / "cache"
+    assert [len(group) for group in groups(cases, CONFIG, None)] == [1] * 5
+    for case in cases[1:]:
+        prepared_sizes(case, CONFIG, cache, True)
+    found = list(groups(cases, CONFIG, cache))
+    assert [[case.uid for case in group] for group in found] == [[cases[0].uid], [case.uid for case in cases[1:]]]
+    monkeypatch.setattr(prepare, "READ_BYTES", 1)
+    assert [len(group) for group in groups(cases, CONFIG, cache)] == [1] * 5
+
+
+def test_an_entry_that_was_damaged_meanwhile_is_prepared_by_the_task_that_reads(
+    connected: None, cohort: Cohort, tmp_path: Path
+) -> None:
+    first = prepare_on_ray(cohort, CONFIG, tmp_path / "cache")
+    broken = next((tmp_path / "cache").rglob("*.lsprep"))
+    broken.write_bytes(broken.read_bytes()[:-1] + b"?")
+    second = prepare_on_ray(cohort, CONFIG, tmp_path / "cache")
+    assert second.from_cache == 3
+    for part in ("train", "validation"):
+        np.testing.assert_array_equal(first.pack(part, 32).image, second.pack(part, 32).image)
 
 
 def test_what_is_wrong_with_a_scan_arrives_as_itself(connected: None, cohort: Cohort) -> None:

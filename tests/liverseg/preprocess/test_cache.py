@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import pickle
 import stat
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ import numpy as np
 import pytest
 
 from liverseg.config import PrepareConfig
-from liverseg.preprocess import Cache, PreparedCase, cache_key, load_or_prepare, prepare_case
+from liverseg.preprocess import Cache, PreparedCase, cache_key, cache_keys, load_or_prepare, prepare_case
 from liverseg.preprocess import cache as cache_module
+from liverseg.preprocess import entry as entry_module
 from liverseg.preprocess.entry import DamagedEntry, decode, encode
 from tests.liverseg.preprocess.scans import affine_for, blobs, write_pair
 
@@ -158,6 +161,7 @@ def test_a_failed_write_leaves_nothing(
 
 _WRITER = """
 import sys
+import zlib
 from pathlib import Path
 from liverseg.config import PrepareConfig
 from liverseg.preprocess import Cache, prepare_case
@@ -209,11 +213,48 @@ def test_the_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert Cache.default_root() == tmp_path / "own"
 
 
-def test_an_entry_of_version_1_stays_readable(entry: bytes) -> None:
-    """The first bytes are the format's promise: magic, version, digest, length of a JSON header."""
-    assert entry[:8] == b"LSPREP\x00\x01"
-    length = int.from_bytes(entry[40:48], "little")
-    assert entry[48 : 48 + length].startswith(b'{"schema_version":1,')
+def test_the_first_bytes_of_an_entry(entry: bytes) -> None:
+    """The format's promise: magic, version, checksum, length of a JSON header."""
+    assert entry[:8] == b"LSPREP\x00\x02"
+    assert int.from_bytes(entry[8:12], "little") == zlib.crc32(entry[12:])
+    length = int.from_bytes(entry[12:20], "little")
+    assert entry[20 : 20 + length].startswith(b'{"schema_version":1,')
+
+
+def test_an_entry_of_version_1_stays_readable_and_checked(entry: bytes) -> None:
+    content = entry[12:]
+    old = b"LSPREP\x00\x01" + hashlib.sha256(content).digest() + content
+    assert same(decode(old, uid="u", patient="p"), decode(entry, uid="u", patient="p"))
+    for position in (8, 40, len(old) // 2, len(old) - 1):
+        broken = bytearray(old)
+        broken[position] ^= 1
+        with pytest.raises(DamagedEntry):
+            decode(bytes(broken), uid="u", patient="p")
+
+
+def test_what_is_only_trained_on_is_cut_down_and_its_native_mask_left_packed(
+    tmp_path: Path, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(tmp_path / "cache")
+    whole = load_or_prepare("c", "p", *pair, CONFIG, cache=cache)[32].for_training()
+    fresh = load_or_prepare("c", "p", *pair, CONFIG, cache=None, scored=False)[32]
+    unpacked: list[int] = []
+    real = entry_module._array
+    monkeypatch.setattr(entry_module, "_array", lambda *rest: (unpacked.append(1), real(*rest))[1])
+    read = load_or_prepare("c", "p", *pair, CONFIG, cache=cache, scored=False)[32]
+    assert same(read, whole) and same(fresh, whole) and not read.whole and not fresh.whole
+    assert cache.counts.hits == 1 and len(unpacked) == 4
+
+
+def test_bytes_of_entries_are_known_without_reading(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    cache = Cache(tmp_path / "cache")
+    keys = list(cache_keys("a" * 64, "b" * 64, PrepareConfig(sizes_px=(64, 32))).values())
+    assert cache.size_bytes(keys) is None and cache.size_bytes([]) == 0
+    prepared = prepare_case("u", "p", *pair, CONFIG)[32]
+    cache.store(keys[0], prepared)
+    assert cache.size_bytes(keys) is None
+    cache.store(keys[1], prepared)
+    assert cache.size_bytes(keys) == 2 * len(b"".join(encode(prepared)))
 
 
 def test_loaded_arrays_are_sound(entry: bytes) -> None:

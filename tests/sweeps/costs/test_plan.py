@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer.testing
 
+from liverseg.training import native_bfloat16
 from sweeps.cli.app import app
 from sweeps.costs import estimate
 from sweeps.errors import UsageError
@@ -49,6 +50,17 @@ def test_what_cannot_fit_is_told_and_is_no_error_while_something_does(place: Pat
     assert "1 of 2 combinations cannot fit, from batch_size 32 on" in text
     document = json.loads(plan("--set", "trial.memory=1GB", "--json").stdout)
     assert document["architectures"][0]["fit"]["unfit"] == 1 and len(document["misfits"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("computes", "given", "said"), [(False, "true", 1), (False, "[false, true]", 1), (True, "true", 0)]
+)
+def test_it_is_said_when_this_machine_emulates_mixed_precision(
+    place: Path, monkeypatch: pytest.MonkeyPatch, computes: bool, given: str, said: int
+) -> None:
+    monkeypatch.setattr(native_bfloat16, "cpu_computes_bfloat16", lambda: computes)
+    wanted = plan("--set", f"search.space.mixed_precision={given}")
+    assert wanted.exit_code == 0 and wanted.stderr.count("mixed_precision gains no speed here") == said
 
 
 def test_an_architecture_of_which_nothing_fits_is_a_wrong_spec_and_the_plan_is_shown_all_the_same(place: Path) -> None:

@@ -18,6 +18,7 @@ from liverseg.training.position import read_position
 from liverseg.training.weights import read_best
 from sweeps import trial_files
 from sweeps.errors import SweepError
+from sweeps.executor import session as session_module
 from sweeps.executor.session import TrialSession
 from sweeps.search.states import newest_state
 from sweeps.trial_files import FAILED, FINAL, LATEST, STOP, WORKER, write_record
@@ -137,6 +138,15 @@ def kill_at_flush(number: int) -> None:
         flush(descriptor)
 
     os.fsync = counting
+
+
+@pytest.mark.parametrize(("computes", "mixed", "said"), [(False, True, 1), (False, False, 0), (True, True, 0)])
+def test_the_log_says_when_mixed_precision_is_emulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, computes: bool, mixed: bool, said: int
+) -> None:
+    monkeypatch.setattr(session_module, "cpu_computes_bfloat16", lambda: computes)
+    attempt(tmp_path, payload({"learning_rate": 2e-3, "mixed_precision": mixed}, epochs=1))
+    assert (tmp_path / "trials" / UID / trial_files.LOG).read_text().count("gains no speed") == said
 
 
 def test_states_are_kept_in_turn_and_the_restored_one_is_overwritten_last(tmp_path: Path) -> None:
