@@ -21,7 +21,8 @@ from sweeps.imports import quick_imports
 from sweeps.interrupt import Interrupts
 from sweeps.overlays import write_scans
 from sweeps.reporter import Reporter
-from sweeps.search.driver import Driver, View
+from sweeps.search.driver import Driver
+from sweeps.search.launch import View
 from sweeps.search.reconcile import Adoption
 from sweeps.search.retention import Retention
 from sweeps.search.standing import Standing

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from results.records import Sweep
-from sweeps.search.driver import View
+from sweeps.search.launch import View
 
 
 class Reporter(Protocol):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from results.records import Sweep
     from sweeps.engine import Outcome
     from sweeps.folder import SweepFolder
-    from sweeps.search.driver import View
+    from sweeps.search.launch import View
     from sweeps.spec import Spec
 
 REPORTS = ("html", "markdown", "csv", "json", "latex")

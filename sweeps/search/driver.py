@@ -9,68 +9,25 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from results.records import Checkpoint
 from sweeps import trial_files
 from sweeps.disk import full_text, silent_text
 from sweeps.folder import SweepFolder
-from sweeps.search.open_trial import End
+from sweeps.search.clean_up import CleanUp
+from sweeps.search.launch import Launch, Preference, View
 from sweeps.search.plan import Proposal
 from sweeps.search.reconcile import Adoption
 from sweeps.search.replay import objective_values
-from sweeps.search.retention import Release, Retention, delete, entries
+from sweeps.search.retention import Retention
 from sweeps.search.slot_time import SlotTime
 from sweeps.search.standing import HOPELESS, MISFIT, Standing
-from sweeps.search.states import State, newest_state
+from sweeps.search.states import newest_state
 from sweeps.stores.ferry import OpenLedger
 
 WAIT = "wait"
 DONE = "done"
-
-
-class View(Protocol):
-    """Whoever watches a sweep: the live table, plain lines, or a test."""
-
-    def event(self, name: str, uid: str, fields: Mapping[str, Any]) -> None:
-        """Called after the event is in the ledger (`epoch` events are not written there)."""
-
-
-class Preference(Protocol):
-    """Which trials would start soonest where there is room for one; they go first where the search leaves a choice."""
-
-    @property
-    def architectures(self) -> frozenset[str]:
-        """Architectures of which some trial would."""
-
-    def holds(self, proposal: Proposal) -> bool:
-        """Whether this trial would."""
-
-
-@dataclass(slots=True)
-class Launch:
-    """What a worker is told of the trial that it is to run."""
-
-    proposal: Proposal
-    attempt: int
-    state: State | None
-    time: SlotTime
-
-    def payload(self) -> dict[str, Any]:
-        """The trial's part of the worker's configuration."""
-        chosen = self.proposal
-        return {
-            "uid": chosen.uid,
-            "architecture": chosen.architecture,
-            "parameters": dict(chosen.parameters),
-            "seed": chosen.seed,
-            "fold": chosen.fold,
-            "epochs": chosen.epochs,
-            "attempt": self.attempt,
-            "state": self.state.path if self.state else None,
-        }
 
 
 class Driver:
@@ -102,15 +59,13 @@ class Driver:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder, self.ledger, self.standing, self.view = folder, ledger, standing, view
-        self.slots, self.retention, self._low_disk = slots, retention, low_disk
+        self.slots, self._low_disk = slots, low_disk
         self._misfit, self._clock = misfit, clock
         self.interrupted = False
         self.disk_message = ""
         self._silent = self.cut_off = False
         self._launches: dict[str, Launch] = {}
-        self._unneeded: list[Release] = []
-        self._noted = 0
-        self._note_ends()
+        self._clean_up = CleanUp(folder, ledger, standing, retention)
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -135,7 +90,7 @@ class Driver:
                 self.failed(item.uid, item.record)
             else:
                 self.scored(item.uid, item.state, item.record)
-        self._clean_up()
+        self._clean_up.run()
 
     def next(self, preference: Preference | None = None) -> Proposal | str:
         """The next trial to start, `WAIT` when none may start now, or `DONE` when none ever will.
@@ -346,35 +301,5 @@ class Driver:
         self._launches.pop(uid, None)
         self.standing.end(uid, state, values, updates=updates)
         self.view.event(state, uid, record)
-        self._note_ends()
-        self._clean_up()
-
-    def _note_ends(self) -> None:
-        """Let retention decide over what has ended since it was last asked."""
-        ends, self._noted = self.standing.ends[self._noted :], len(self.standing.ends)
-        if self.retention is not None:
-            for end in ends:
-                self._unneeded = self._given_up(end, self.retention)
-
-    def _given_up(self, end: End, retention: Retention) -> list[Release]:
-        if end.replicate_of:
-            given_up = retention.repeated(end.uid, end.replicate_of, end.state)
-        else:
-            chosen = self.standing.proposal(end.uid)
-            given_up = retention.ended(end.uid, chosen.number, chosen.architecture, end.state, end.values)
-        # A trial that failed, was tried again and finished is needed after all.
-        return [item for item in self._unneeded if item.uid != end.uid] + list(given_up)
-
-    def _clean_up(self) -> None:
-        """Delete what retention gave up, except states from which a trial is still to go on."""
-        standing = self.standing
-        wanted = {*standing.longer, *standing.open, *(trial.proposal.continues for trial in standing.open.values())}
-        now = [item for item in self._unneeded if item.uid not in wanted]
-        self._unneeded = [item for item in self._unneeded if item.uid in wanted]
-        names = [[f"trials/{item.uid}/{name}" for name in entries(item.what)] for item in now]
-        for item, group, kept in zip(now, names, self.folder.kept(names), strict=True):
-            if kept:
-                self.ledger.append("released", uid=item.uid, what=list(item.what))
-                with suppress(OSError):  # the next run tries again
-                    delete(self.folder.trial(item.uid), item.what)
-                    self.folder.forget(*group)
+        self._clean_up.note_ends()
+        self._clean_up.run()
