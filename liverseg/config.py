@@ -129,6 +129,26 @@ class PrepareConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlateauRule:
+    """When a learning curve counts as flat, so that its training ends; see `liverseg.training.plateau`.
+
+    Attributes:
+        epochs: how many of the last epochs are looked at.
+        gain: validation score that these must have brought, or promise in as many more, for the training to go on.
+        grace_epochs: epochs that every training gets; 0 for no more than the rule itself needs.
+    """
+
+    epochs: int
+    gain: float = 0.005
+    grace_epochs: int = 0
+
+    @property
+    def first_epoch(self) -> int:
+        """The first epoch after which a training may end."""
+        return max(self.grace_epochs, self.epochs + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """One training: one architecture, one set of parameters, one seed.
 
@@ -140,6 +160,7 @@ class TrainConfig:
         epochs: passes over the training slices.
         updates: gradient updates after which training ends, if given; the last epoch is then cut short.
         early_stopping: epochs without a better validation score after which training ends; None never ends early.
+        plateau: ends a training whose learning curve has flattened; None never does.
         seed: fixes initial weights, order of the data and augmentation.
         deadline_s: seconds after which training ends with `DeadlineError`; None sets no limit.
         threads: CPU threads for the compute backend.
@@ -152,6 +173,7 @@ class TrainConfig:
     epochs: int = 20
     updates: int | None = None
     early_stopping: int | None = None
+    plateau: PlateauRule | None = None
     seed: int = 42
     deadline_s: float | None = None
     threads: int = 1

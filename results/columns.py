@@ -123,6 +123,13 @@ _COLUMNS = {
         Column("false_lesions", "false tumours", 1),
         *(Column(f"dice_tumour_ci_{end}", f"tumour Dice, {end} end", 3) for end in ("low", "high")),
         Column("of_winner", "of the winner's", 2),
+        Column("seconds_of_wall", "time", 1, "s"),
+        Column("percent_of_wall", "share", 1, "%"),
+        Column("slot_s", "in a slot", 1, "s"),
+        *(
+            Column(f"{name}_s", name.replace("_", "-"), 1, "s")
+            for name in ("start_up", "tracing", "training", "validation", "checkpointing", "driver")
+        ),
     )
 }
 

@@ -84,12 +84,18 @@ def _example(trials: Sequence[TrialRecord]) -> str:
 _SURE_TO_FAIL = frozenset({"nan", "invalid"})
 
 
+def _memory(sweep: Sweep, trials: Sequence[TrialRecord], peers: Sequence[TrialRecord]) -> str:
+    """Of trials that were not even started."""
+    return f"Not started, as they cannot fit. {_oom(sweep, trials, peers)}"
+
+
 def _oom(sweep: Sweep, trials: Sequence[TrialRecord], peers: Sequence[TrialRecord]) -> str:
     text = "Lower batch_size or size"
     conditions = _conditions(trials)
     if conditions:
         both = all(name in trials[0].parameters for name in _SIZES)
-        text = f"Out of memory at {conditions}: lower {'either' if both else 'batch_size or size'}"
+        said = "Needing more memory than a trial has" if trials[0].failure == "memory" else "Out of memory"
+        text = f"{said} at {conditions}: lower {'either' if both else 'batch_size or size'}"
     largest = max(peers, key=_load, default=None)
     if largest is not None and math.isfinite(_load(largest)):
         text += f" (the largest that finished: {_condition(largest)})"
@@ -181,6 +187,7 @@ def _see_log(sweep: Sweep, trials: Sequence[TrialRecord], peers: Sequence[TrialR
 
 _ADVICE: Mapping[str, Callable[[Sweep, Sequence[TrialRecord], Sequence[TrialRecord]], str]] = {
     "oom": _oom,
+    "memory": _memory,
     "nan": _nan,
     "timeout": _timeout,
     "stall": _stall,

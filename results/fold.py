@@ -24,6 +24,7 @@ from results.ledger_line import Event
 from results.opening_events import OPENING_EVENTS
 from results.records import Sweep, SweepRecord
 from results.sweep_events import SWEEP_EVENTS
+from results.time_sheet import TimeSheet
 from results.trial_events import TRIAL_EVENTS
 
 _HANDLERS: Mapping[str, Callable[[Folding, Event], None]] = {**SWEEP_EVENTS, **TRIAL_EVENTS, **OPENING_EVENTS}
@@ -48,13 +49,14 @@ class OngoingFold:
 
     def __init__(self) -> None:
         self._folding = Folding()
+        self._times = TimeSheet()
         self._last: Event | None = None
         self._closed = False
 
     def take(self, event: Event) -> None:
         """Take in the next event; raises `LedgerError` as `fold` does."""
         self._last = event
-        _apply(self._folding, event)
+        _apply(self._folding, event, self._times)
         # Opening the test patients of a closed sweep does not let the search go on.
         if event.name not in OPENING_EVENTS:
             self._closed = event.name == "closed"
@@ -75,12 +77,13 @@ class OngoingFold:
             "extended": tuple(folding.extended),
             "inherited": tuple(folding.inherited.values()),
             "openings": tuple(folding.openings),
+            "drives": tuple(self._times.drives),
         }
         trials = sorted((draft.freeze() for draft in folding.drafts.values()), key=lambda trial: trial.number)
         return Sweep(SweepRecord(**whole), tuple(trials))
 
 
-def _apply(folding: Folding, event: Event) -> None:
+def _apply(folding: Folding, event: Event, times: TimeSheet) -> None:
     handler = _HANDLERS.get(event.name)
     if handler is None:
         raise refuse(event, "the event is unknown", got=event.name, allowed=", ".join(_HANDLERS))
@@ -88,6 +91,7 @@ def _apply(folding: Folding, event: Event) -> None:
         raise refuse(event, "a ledger begins with one `sweep` event", got=event.name)
     try:
         handler(folding, event)
+        times.take(folding, event)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"the `{event.name}` event lacks a part or has one of the wrong kind"
         raise refuse(event, what, got=f"{type(error).__name__}: {error}") from error

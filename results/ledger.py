@@ -21,7 +21,7 @@ from typing import Any
 
 from results.collector import paused_collector
 from results.errors import LedgerError, ResultsError
-from results.ledger_line import REPAIR, Event, decode, encode, event_of, is_overlong, split_line
+from results.ledger_line import REPAIR, Event, decode, encode_event, event_of, is_overlong, split_line
 from results.storage import sync_folder
 
 Clock = Callable[[], datetime]
@@ -102,11 +102,11 @@ class Ledger:
         """
         with self._mutex:
             self._check()
-            line = encode(self._seq + 1, _stamp(self._clock()), event, payload)
+            line, noted = encode_event(self._seq + 1, _stamp(self._clock()), event, payload)
             self._write(line)
             self._seq += 1
             self._size += len(line)
-            return decode(line[:-1], self._seq, str(self.path))
+            return noted
 
     def _check(self) -> None:
         if self._broken:

@@ -54,7 +54,12 @@ class Event:
 
 
 def encode(seq: int, time: str, name: str, payload: Mapping[str, Any]) -> bytes:
-    """The bytes of one line, line end included.
+    """The bytes of one line, line end included; see `encode_event`."""
+    return encode_event(seq, time, name, payload)[0]
+
+
+def encode_event(seq: int, time: str, name: str, payload: Mapping[str, Any]) -> tuple[bytes, Event]:
+    """The bytes of one line, line end included, and the event as whoever reads the line will find it.
 
     Raises:
         LedgerError: the payload uses a reserved name or holds something that JSON cannot.
@@ -62,11 +67,12 @@ def encode(seq: int, time: str, name: str, payload: Mapping[str, Any]) -> bytes:
     reserved = ENVELOPE.intersection(payload)
     if reserved:
         raise LedgerError("a payload uses a reserved name", where=name, got=", ".join(sorted(reserved)))
-    record: dict[str, Any] = {"v": VERSION, "seq": seq, "time": time, "event": name}
-    record.update((key, _plain(value, name)) for key, value in payload.items())
-    last = [(name, record.pop(name)) for name in ("scores", "history") if name in record]
-    body = _json(record)[:-1] + b"".join([b', "%s":%s' % (name.encode(), _json(value)) for name, value in last])
-    return b'%s%s%08x"}\n' % (body, _CRC_KEY, zlib.crc32(b"}", zlib.crc32(body)))
+    plain = {key: _plain(value, name) for key, value in payload.items()}
+    last = {key: _json(plain.pop(key)) for key in ("scores", "history") if key in plain}
+    head = _json({"v": VERSION, "seq": seq, "time": time, "event": name, **plain})
+    body = head[:-1] + b"".join([b', "%s":%s' % (key.encode(), text) for key, text in last.items()])
+    line = b'%s%s%08x"}\n' % (body, _CRC_KEY, zlib.crc32(b"}", zlib.crc32(body)))
+    return line, Event(seq, time, name, plain, last.get("history", b""), last.get("scores", b""))
 
 
 def _json(value: Any) -> bytes:

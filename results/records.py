@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from results.stints import Drive, Stint
 from results.sweep_parts import (
     CaseFacts,
     DataRecord,
@@ -24,7 +25,7 @@ from results.sweep_parts import (
 )
 
 STATES: tuple[State, ...] = ("finished", "pruned", "running", "queued", "stopped", "failed")
-FAILURE_KINDS = ("oom", "nan", "invalid", "timeout", "crash", "data")
+FAILURE_KINDS = ("oom", "memory", "nan", "invalid", "timeout", "crash", "data")
 CLOSINGS = ("finished", "interrupted", "disk", "failed")
 
 
@@ -40,6 +41,7 @@ class SweepRecord:
         started: time of the first event.
         updated: time of the last event.
         closed: why the sweep was closed (one of `CLOSINGS`); empty while it is open.
+        missing: trials by stage that were asked for and not run, as every parameter set of the stage's space was tried.
         runs: how often it was driven: 1, and 1 for each resume.
         extended: what was asked for later, in order.
         parents: the sweeps it was warm-started from; empty unless it is a fork.
@@ -51,6 +53,7 @@ class SweepRecord:
         replication: how settings are repeated on other folds and with other seeds.
         openings: of the locked test patients, in order.
         case_facts: plain facts of each case by pseudonym; empty in ledgers of older versions.
+        drives: when drivers were at work, in order; without those of older versions, which do not tell.
     """
 
     name: str
@@ -69,6 +72,7 @@ class SweepRecord:
     started: str = ""
     updated: str = ""
     closed: str = ""
+    missing: Mapping[str, int] = field(default_factory=dict)
     runs: int = 1
     extended: tuple[Extension, ...] = ()
     parents: tuple[Parent, ...] = ()
@@ -80,6 +84,7 @@ class SweepRecord:
     replication: Replication = field(default_factory=Replication)
     openings: tuple[Opening, ...] = ()
     case_facts: Mapping[str, CaseFacts] = field(default_factory=dict)
+    drives: tuple[Drive, ...] = ()
 
     @property
     def objective(self) -> Objective:
@@ -177,6 +182,7 @@ class TrialRecord:
         history_json: the history as JSON text, parsed by `history`.
         scores_json: further scores of the cases as JSON text, parsed by `case_scores`.
         tests: scores on the test patients, one an opening in which it was scored, in order.
+        stints: when it had a slot, in order; without those in runs of older versions.
     """
 
     uid: str
@@ -211,6 +217,7 @@ class TrialRecord:
     history_json: bytes = b""
     scores_json: bytes = b""
     tests: tuple[TestScore, ...] = ()
+    stints: tuple[Stint, ...] = ()
 
     def metric(self, name: str) -> float:
         """A score or cost (such as `gflops`) by name; NaN when the trial has none."""

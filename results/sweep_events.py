@@ -137,11 +137,17 @@ def _on_resumed(folding: Folding, event: Event) -> None:
     folding.sweep["runs"] = run
 
 
+def _on_ready(folding: Folding, event: Event) -> None:
+    """Trials may be handed out: of that only the time is of interest, see `results.time_sheet`."""
+
+
 def _on_closed(folding: Folding, event: Event) -> None:
     reason = event.payload.get("reason") or "finished"
     if reason not in CLOSINGS:
         raise refuse(event, "the sweep was closed for no known reason", got=reason, allowed=", ".join(CLOSINGS))
     folding.sweep["closed"] = reason
+    missing = members(event.payload.get("missing"))
+    folding.sweep["missing"] = {word(stage): whole(trials) for stage, trials in missing.items()}
 
 
 SWEEP_EVENTS: Mapping[str, Callable[[Folding, Event], None]] = {
@@ -149,5 +155,6 @@ SWEEP_EVENTS: Mapping[str, Callable[[Folding, Event], None]] = {
     "inherited": _on_inherited,
     "extended": _on_extended,
     "resumed": _on_resumed,
+    "ready": _on_ready,
     "closed": _on_closed,
 }

@@ -20,6 +20,7 @@ from results.folding import (
     refuse,
     whole,
     word,
+    words,
 )
 from results.ledger_line import Event
 from results.records import Checkpoint, Cost
@@ -44,6 +45,9 @@ def _on_suggested(folding: Folding, event: Event) -> None:
     if continues and continues not in folding.drafts:
         raise refuse(event, "a trial continues one that was never suggested", got=continues)
     replicate_of = _replicated(folding, event)
+    unknown = [known for known in words(facts.get("drawn")) if known not in folding.drafts]
+    if unknown:
+        raise refuse(event, "the sampler chose the parameters of a trial that was never suggested", got=unknown[0])
     folding.numbers.add(position)
     folding.drafts[uid] = Draft(
         {

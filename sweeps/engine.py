@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cluster.local import abandon, usable_cpus
+from liverseg.training.spans import span
 from results.errors import ResultsError
 from results.records import Sweep
 from sweeps.cohort import Cohort, load_cohort
+from sweeps.command_clock import CHECKS, FOLDER, note_closed, note_ready
+from sweeps.costs.refusal import MemoryCheck, memory_check
 from sweeps.disk import LowWater
 from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
@@ -61,7 +64,7 @@ def checked_cohort(spec: Spec, reporter: Reporter) -> Cohort:
 
     count = len(list_files(spec)[0])
     threads = spec.cluster.cpus or usable_cpus()
-    with reporter.steps("checking scans", count) as advance:
+    with span(CHECKS), reporter.steps("checking scans", count) as advance:
         cohort = load_cohort(spec, threads=threads, on_case=advance)
     parts = ", ".join(f"{len(getattr(cohort.split, part))} {part}" for part in ("train", "validation", "test"))
     reporter.note(f"{len(cohort.cases)} cases; patients: {parts}; split {cohort.split.fingerprint}")
@@ -99,8 +102,11 @@ def search(
     total = len(standing.ended) + len(standing.open) + standing.left
     coming = len(standing.open) + standing.left
     reporter.note(f"running {coming} trials, {slots.count} at a time; logs in {folder.where}/trials")
+    for line in missing_lines(standing):
+        reporter.note(line)
     with reporter.trials(total, spec.train.epochs, Space.from_spec(spec).architectures, before) as view:
-        driver = make_driver(spec, folder, ledger, standing, slots.count, view)
+        misfit = memory_check(spec, slots, memory_limit(spec, slots), place.least_slices)
+        driver = make_driver(spec, folder, ledger, standing, slots.count, view, misfit)
         driver.take_up(adopted)
         watch = Watch(
             folder.file("trials"),
@@ -110,12 +116,15 @@ def search(
             lag_s=folder.ferry.lag_s,
         )
         try:
-            folder.fetch("overlays/")
-            for problem in write_scans(place.prepared, folder):
-                reporter.note(problem)
-            folder.send("overlays/")
+            with span(FOLDER):
+                folder.fetch("overlays/")
+                for problem in write_scans(place.prepared, folder):
+                    reporter.note(problem)
+                folder.send("overlays/")
+                setting = trial_setting(place, folder)
+            note_ready(ledger, before.sweep.runs + 1 if before else 1, slots.count)
             with folder.lookout() as watch.sees, interrupts.softly(lambda: _ask_to_stop(driver, folder)):
-                run_trials(driver, trial_setting(place, folder), slots, watch, interrupts.request)
+                run_trials(driver, setting, slots, watch, interrupts.request)
         except KeyboardInterrupt:
             driver.interrupted = True
         except Exception as error:
@@ -125,6 +134,16 @@ def search(
                 folder.withdraw_stop()
         _close(driver)
     return outcome_of(driver)
+
+
+def missing_lines(standing: Standing) -> list[str]:
+    """For each stage whose space has fewer parameter sets than trials were asked for, a line that says so."""
+    several = len(standing.stages) > 1
+    return [
+        f"{f'stage {stage}: ' if several else ''}{trials} of the trials asked for will not be run: the space has no further "
+        "parameter sets, and none is trained twice"
+        for stage, trials in standing.missing.items()
+    ]
 
 
 def _note_full_disk(driver: Driver, error: Exception) -> None:
@@ -151,17 +170,25 @@ def _close(driver: Driver) -> None:
         shutil.rmtree(driver.folder.tune, ignore_errors=True)
     try:
         driver.close()
+        note_closed()
     except ResultsError as error:
         _note_full_disk(driver, error)
 
 
 def make_driver(
-    spec: Spec, folder: SweepFolder, ledger: OpenLedger, standing: Standing, slots: int, view: View
+    spec: Spec,
+    folder: SweepFolder,
+    ledger: OpenLedger,
+    standing: Standing,
+    slots: int,
+    view: View,
+    misfit: MemoryCheck | None = None,
 ) -> Driver:
-    """The driver of a sweep with the spec's rules about disk."""
+    """The driver of a sweep with the spec's rules about disk; without `misfit` every trial is started."""
+    check = misfit or MemoryCheck(None, 0)
     retention = Retention(spec.keep.best, spec.search.objectives)
     low_water = LowWater(folder.path, spec.keep.min_free_bytes)
-    return Driver(folder, ledger, standing, slots, view, retention=retention, low_disk=low_water.low)
+    return Driver(folder, ledger, standing, slots, view, retention=retention, low_disk=low_water.low, misfit=check)
 
 
 def outcome_of(driver: Driver) -> Outcome:
@@ -196,6 +223,7 @@ def trial_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
         labels=tuple(spec.data.labels),
         updates=spec.train.updates,
         early_stopping=spec.train.early_stopping,
+        plateau=spec.train.plateau.rule() if spec.train.plateau else None,
         deadline_s=spec.trial.deadline_s,
         stall_s=spec.trial.stall_s,
         memory_bytes=memory_limit(spec, place.slots),

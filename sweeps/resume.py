@@ -14,6 +14,7 @@ from results.records import Sweep
 from results.storage import write_atomic
 from sweeps.adjust import adjusted, experiment, taken_over
 from sweeps.cohort import Cohort
+from sweeps.command_clock import note_closed, note_ready
 from sweeps.creation import as_json, case_digests, keep_case_map
 from sweeps.engine import Outcome, checked_cohort, interruptible, make_driver, outcome_of, search
 from sweeps.errors import SweepError
@@ -248,7 +249,9 @@ def _only_close(found: Resumption, folder: SweepFolder, reporter: Reporter) -> O
         ledger.append("resumed", run=found.sweep.sweep.runs + 1)
         driver = make_driver(found.spec, folder, ledger, found.standing, 1, _Silent())
         driver.take_up(found.findings.adopted)
+        note_ready(ledger, found.sweep.sweep.runs + 1, slots=0)
         driver.close()
+        note_closed()
     reporter.note("every trial had ended; what was missing in the ledger is written down")
     return outcome_of(driver)
 

@@ -96,7 +96,7 @@ def space_stages(spec: Spec) -> Callable[[Mapping[str, Any]], Stage]:
 
 
 def check_grids(spec: Spec, standing: Standing, asked: int) -> None:
-    """Refuse more trials than the grids that are still to come have points.
+    """Refuse more trials than the grids that are still to come have points, and any where every parameter set was tried.
 
     Args:
         spec: with every extension.
@@ -116,6 +116,14 @@ def check_grids(spec: Spec, standing: Standing, asked: int) -> None:
                 allowed=f"at most {max(0, asked - missing)}",
                 next_step="give a larger space: --space FILE",
             )
+    if asked and standing.used_up:
+        raise UsageError(
+            "every parameter set of the space was tried, and none is trained twice",
+            where=f"stage {standing.stage.name}" if spec.stages else "--trials",
+            got=asked,
+            allowed="none",
+            next_step="give a larger space: --space FILE; or train longer: --epochs N; or with more seeds, in a new sweep",
+        )
 
 
 def _stage(spec: Spec, name: str, sampler: str, from_best: bool) -> Stage:

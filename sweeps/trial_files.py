@@ -56,10 +56,20 @@ def read_record(folder: Path, name: str) -> dict[str, Any] | None:
     return record
 
 
-def write_failure(folder: Path, kind: str, message: str, *, epochs: int, seconds: float) -> None:
-    """Say why the trial gave up, in one line."""
+def write_failure(
+    folder: Path,
+    kind: str,
+    message: str,
+    *,
+    epochs: int,
+    seconds: float,
+    times_s: Mapping[str, float] | None = None,
+) -> None:
+    """Say why the trial gave up, in one line; and where the attempt's time went, if the trial itself can tell."""
     line = " ".join(message.split())[:MESSAGE_LIMIT]
-    write_record(folder, FAILED, {"kind": kind, "message": line, "epochs": epochs, "seconds": round(seconds, 3)})
+    told = {} if times_s is None else {"times_s": times_s}
+    record = {"kind": kind, "message": line, "epochs": epochs, "seconds": round(seconds, 3)}
+    write_record(folder, FAILED, {**record, **told})
 
 
 def hung(folder: Path) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cluster.config import AttachedConfig, Config, LocalConfig, Slots
 from cluster.nodes import machines, slots_for, slots_on
 from cluster.select import connect
 from liverseg.config import PrepareConfig
+from liverseg.training.spans import span
 from sweeps.cohort import Cohort
+from sweeps.command_clock import CLUSTER, SCANS
 from sweeps.costs.machine import MEMORY_SHARE
 from sweeps.interrupt import Interrupts
 from sweeps.prepare import FITS_SHARE, Prepared, cache_root, prepare_on_ray
@@ -18,17 +22,25 @@ from sweeps.readiness.node_checks import refuse_unready
 from sweeps.reporter import Reporter
 from sweeps.spec import Spec
 
+if TYPE_CHECKING:
+    from liverseg.data import Case
+
 WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "KERAS_BACKEND": "tensorflow"}
 _MIB = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """A running Ray with the slices on it."""
+    """A running Ray with the slices on it.
+
+    Attributes:
+        least_slices: so many slices there are to train on at least, in every fold; None where it is not known.
+    """
 
     spec: Spec
     prepared: Prepared
     slots: Slots
+    least_slices: int | None = None
 
 
 @contextmanager
@@ -47,7 +59,9 @@ def workplace(spec: Spec, cohort: Cohort, reporter: Reporter, interrupts: Interr
         DataError, ConfigError: a case cannot be prepared.
     """
     need = store_need(cohort, ("train", "validation"), tuple(spec.prepare.size or ()))
-    with connect(ray_config(spec, need), environment=worker_environment(spec)):
+    with ExitStack() as stack:
+        with span(CLUSTER):
+            stack.enter_context(connect(ray_config(spec, need), environment=worker_environment(spec)))
         interrupts.install()
         interrupts.check()
         slots = slots_of(spec)
@@ -55,14 +69,14 @@ def workplace(spec: Spec, cohort: Cohort, reporter: Reporter, interrupts: Interr
             refuse_unready(spec, home, reporter)
         prepared = _prepare(spec, cohort, reporter)
         try:
-            yield Workplace(spec, prepared, slots)
+            yield Workplace(spec, prepared, slots, least_training_slices(cohort))
         finally:
             prepared.remove_files()
 
 
 def _prepare(spec: Spec, cohort: Cohort, reporter: Reporter) -> Prepared:
     count = len(cohort.part("train")) + len(cohort.part("validation"))
-    with reporter.steps("preparing scans", count) as advance:
+    with span(SCANS), reporter.steps("preparing scans", count) as advance:
         prepared = prepare_on_ray(
             cohort, prepare_config(spec), cache_root(spec), stream=spec.prepare.stream, on_case=advance
         )
@@ -106,6 +120,20 @@ def store_need(cohort: Cohort, parts: Sequence[str], sizes_px: Sequence[int]) ->
         estimate_store_bytes(slices, sizes_px) + len(sizes_px) * sum(masks.values()),
         max((estimate_store_bytes(case.slices, [widest]) + masks.get(case.uid, 0) for case in cases), default=0),
     )
+
+
+def least_training_slices(cohort: Cohort) -> int:
+    """How many slices every training has at least, in whatever fold and whichever slices are chosen: those that show liver.
+
+    Slices with liver are not counted when scans are checked; its volume needs at least so many of them.
+    """
+    return min(sum(_least_slices(case) for case in cohort.part("train", fold)) for fold in range(cohort.folds))
+
+
+def _least_slices(case: Case) -> int:
+    header = case.header
+    slice_ml = header.voxel_ml * math.prod(header.shape) / case.slices
+    return math.ceil(case.liver_ml / slice_ml * (1 - 1e-9))
 
 
 def store_bytes(spec: Spec, cohort: Cohort) -> int:

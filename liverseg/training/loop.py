@@ -32,6 +32,7 @@ from liverseg.training.plan import check_packs, planned_updates, stop_reason
 from liverseg.training.record import EpochRecord, history_columns, plain
 from liverseg.training.schedule import Schedule, build_schedule
 from liverseg.training.snapshot import Snapshot, load_snapshot, save_snapshot
+from liverseg.training.spans import VALIDATION, span
 from liverseg.training.state_file import usable
 
 OnBatch = Callable[[int], None]
@@ -93,7 +94,7 @@ class TrainingRun:
 
     @property
     def stop_reason(self) -> str | None:
-        """`epochs`, `updates` or `early_stopping` once the training is finished; None before."""
+        """`epochs`, `updates`, `early_stopping` or `plateau` once the training is finished; None before."""
         return stop_reason(self.config, self._plan.batches, self.history)
 
     @property
@@ -141,7 +142,7 @@ class TrainingRun:
         self._check_whole()
         self._train_batches(on_batch)
         began = self._clock()
-        with self.network.settled():
+        with span(VALIDATION), self.network.settled():
             scored = self._score(on_batch)
             metrics = summarise(scored.cases, self.config.labels)
             part = self._part

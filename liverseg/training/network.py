@@ -18,6 +18,7 @@ from liverseg.models.initial import set_initial_weights
 from liverseg.training.best import Weights
 from liverseg.training.device import memory_errors
 from liverseg.training.optimizer import begin_anew, build_optimizer
+from liverseg.training.spans import TRACING, span
 from liverseg.training.statistics import settled_statistics
 from liverseg.training.variables import Readings, Values, assign, read
 
@@ -59,6 +60,7 @@ class CompiledNetwork:
         self._class_weights = class_weights
         self._rate: float | None = None
         self._running: Mapping[int, Values] = {}
+        self._traced: set[str] = set()
 
     def train(self, images: npt.NDArray[np.float32], masks: npt.NDArray[np.int32], learning_rate: float) -> float:
         """One gradient update.
@@ -77,7 +79,7 @@ class CompiledNetwork:
         if learning_rate != self._rate:
             self._optimizer.learning_rate = learning_rate
             self._rate = learning_rate
-        with memory_errors("training step"):
+        with memory_errors("training step"), self._tracing("step"):
             return float(self.model.train_on_batch(images, masks))
 
     def predict(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -86,8 +88,18 @@ class CompiledNetwork:
         Raises:
             MemoryExceeded: the batch did not fit.
         """
-        with memory_errors("prediction"):
+        with memory_errors("prediction"), self._tracing("prediction"):
             return np.asarray(self.model.predict_on_batch(images), np.float32)
+
+    @contextmanager
+    def _tracing(self, what: str) -> Iterator[None]:
+        """The first call of its kind is mostly tracing, and is booked as that."""
+        if what in self._traced:
+            yield
+            return
+        with span(TRACING):
+            yield
+        self._traced.add(what)
 
     @contextmanager
     def settled(self) -> Iterator[None]:
@@ -191,7 +203,7 @@ def compile_network(config: TrainConfig, class_weights: tuple[float, ...] | None
         ConfigError: unknown architecture, option or loss, or an impossible value.
         MemoryExceeded: the weights did not fit.
     """
-    with memory_errors("building the network"):
+    with span(TRACING), memory_errors("building the network"):
         model = build_model(
             config.architecture,
             size_px=config.get("size"),

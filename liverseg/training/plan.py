@@ -9,6 +9,7 @@ from liverseg.config import PARAMETERS, TrainConfig
 from liverseg.errors import ConfigError
 from liverseg.preprocess.arrays import Pack
 from liverseg.training.best import epochs_without_gain
+from liverseg.training.plateau import flattened
 from liverseg.training.record import EpochRecord
 
 
@@ -19,13 +20,15 @@ def planned_updates(config: TrainConfig, batches: int) -> int:
 
 
 def stop_reason(config: TrainConfig, batches: int, history: Sequence[EpochRecord]) -> str | None:
-    """Why no further epoch is trained: `epochs`, `updates` or `early_stopping`; None when one is."""
+    """Why no further epoch is trained: `epochs`, `updates`, `early_stopping` or `plateau`; None when one is."""
     done = history[-1].updates if history else 0
     if done >= planned_updates(config, batches):
         return "epochs" if len(history) >= config.epochs else "updates"
-    waited = epochs_without_gain([record.val_dice for record in history])
-    if config.early_stopping is not None and history and waited >= config.early_stopping:
+    scores = [record.val_dice for record in history]
+    if config.early_stopping is not None and history and epochs_without_gain(scores) >= config.early_stopping:
         return "early_stopping"
+    if config.plateau is not None and flattened(scores, config.plateau):
+        return "plateau"
     return None
 
 
@@ -49,7 +52,7 @@ def check_packs(config: TrainConfig, train: Pack, validation: Pack) -> None:
 def identity(config: TrainConfig, train: Pack, validation: Pack) -> Mapping[str, Any]:
     """What a checkpoint must have in common with the training that continues it, as plain values.
 
-    Lengths and limits (epochs, updates, early stopping, deadline, threads) are left out: a training may be extended.
+    Lengths and limits (epochs, updates, early stopping, plateau, deadline, threads) are left out: a training may be extended.
     """
     return {
         "architecture": config.architecture,

@@ -75,7 +75,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 _LEFT_OUT = frozenset(
-    {"uid", "cost", "cases", "checkpoint", "weights", "values", "history_json", "scores_json", "tests"}
+    {"uid", "cost", "cases", "checkpoint", "weights", "values", "history_json", "scores_json", "tests", "stints"}
 )
 _TRIAL = tuple(name for name in TrialRecord.__slots__ if name not in _LEFT_OUT)
 

@@ -70,8 +70,28 @@ def _progress(sweep: Sweep) -> str:
     text = f"{ended} of {sweep.sweep.trials} trials have ended: {own['finished']} finished, {own['pruned']} pruned"
     failures = failures_text([trial for trial in sweep.trials if not trial.replicate_of])
     text += f", {own['failed']} failed ({printable(failures)})." if failures else ", none failed."
-    sentences = (text, _replicated(sweep), printable(history_sentence(sweep.sweep)), _standing(sweep, states))
+    sentences = (
+        text,
+        _missing(sweep),
+        _replicated(sweep),
+        printable(history_sentence(sweep.sweep)),
+        _standing(sweep, states),
+    )
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _missing(sweep: Sweep) -> str:
+    """Why fewer trials were run than were asked for; empty where all were."""
+    missing = sweep.sweep.missing
+    total = sum(missing.values())
+    if not total or not sweep.sweep.closed:
+        return ""
+    where = f" of {', '.join(missing)}" if len(sweep.sweep.stages) > 1 else ""
+    none, was = ("none", "was") if total == 1 else ("nothing", "were")
+    return (
+        f"{counted(total, 'trial')} {was} not run: every parameter set of the space{printable(where)} was tried, and {none} is "
+        "trained twice."
+    )
 
 
 def _replicated(sweep: Sweep) -> str:

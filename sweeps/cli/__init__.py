@@ -12,6 +12,13 @@ EXIT_INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; a user's mistake ends in a message and an exit code, never in a traceback."""
+    from sweeps.command_clock import whole_process
+
+    with whole_process():
+        _main()
+
+
+def _main() -> None:
     from sweeps.cli.app import app
     from sweeps.cli.console import fail
 

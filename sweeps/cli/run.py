@@ -111,7 +111,17 @@ def _go_on(spec: Spec, folder: SweepFolder, reporter: TerminalReporter) -> Outco
 
 
 def finish(outcome: Outcome, as_json: bool) -> None:
-    """Reports, tables and the exit code of a run. After an interrupt there is no time for reports."""
+    """Reports, tables and the exit code of a run, and what all that took. After an interrupt there is no time for reports."""
+    from sweeps.closing import write_closing
+
+    try:
+        _finish(outcome, as_json)
+    finally:
+        if not outcome.disk_message:
+            write_closing(outcome.folder)
+
+
+def _finish(outcome: Outcome, as_json: bool) -> None:
     name = outcome.folder.call
     if outcome.interrupted:
         note(f"interrupted; nothing is lost, go on with: liversweep resume {name}")

@@ -47,12 +47,19 @@ def show(
     repro: Annotated[
         bool, typer.Option("--repro", help="Show what the sweep was made of and ran on, and how to repeat it.")
     ] = False,
+    time: Annotated[
+        bool, typer.Option("--time", help="Show where the wall time went: preparation, waiting, training and so on.")
+    ] = False,
     runs: RootOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
     """Show a sweep's ranked tables, or one trial with its parameters, scores and log file."""
     folder = _folder(name, runs)
-    if repro:
+    if time:
+        from sweeps.cli.show_time import show_time
+
+        show_time(folder, as_json)
+    elif repro:
         _show_reproduction(folder, as_json)
     elif trial is not None:
         _show_trial(folder, trial)

@@ -162,8 +162,23 @@ def _stages(spec: Spec) -> list[tuple[Space, int]]:
             inherited = {key: item for key, item in before.get(name, {}).items() if key not in named}
             before[name] = {item.name: item for item in dimensions} | inherited
             members.append((name, tuple(before[name].values())))
-        stages.append((replace(space, members=tuple(members)), trials_of(spec, stage.name)))
+        sets = [space.size(name) for name in space.architectures]
+        trials = trials_of(spec, stage.name)
+        # Of a stage that goes on with the best architecture nobody knows yet which, and how many sets it has.
+        trials = sum(share_out(trials, sets)) if stage.architectures else trials
+        stages.append((replace(space, members=tuple(members)), trials))
     return stages
+
+
+def share_out(trials: int, sets: Sequence[int | None]) -> list[int]:
+    """How many trials each architecture gets: equally many, but none more than it has parameter sets (None: no end)."""
+    counts = [0] * len(sets)
+    for _ in range(trials):
+        wanting = [place for place, size in enumerate(sets) if size is None or counts[place] < size]
+        if not wanting:
+            break
+        counts[min(wanting, key=counts.__getitem__)] += 1
+    return counts
 
 
 def _shares(stages: Sequence[tuple[Space, int]], name: str) -> list[tuple[Space, int]]:
@@ -174,8 +189,8 @@ def _shares(stages: Sequence[tuple[Space, int]], name: str) -> list[tuple[Space,
     shares = []
     for space, trials in stages:
         if name in space.architectures:
-            index, parts = space.architectures.index(name), len(space.architectures)
-            shares.append((space, trials // parts + (index < trials % parts)))
+            sets = [space.size(other) for other in space.architectures]
+            shares.append((space, share_out(trials, sets)[space.architectures.index(name)]))
     return shares
 
 

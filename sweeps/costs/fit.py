@@ -142,6 +142,14 @@ def fit(needs: Sequence[tuple[Mapping[str, Any], float]], room: Room, error: flo
     )
 
 
+def misfit_words(name: str, setting: Mapping[str, Any], need_mb: float, room: Room) -> str:
+    """One line about a trial that needs more than there is: what, how much, what it has, what to do."""
+    needs = f"{name}: {_words(setting)} needs at least {gigabytes(need_mb)}"
+    has = f"a trial has {gigabytes(room.memory_mb)} ({room.source})"
+    lower = _lower([key for key, value in setting.items() if isinstance(value, int) and not isinstance(value, bool)])
+    return f"{needs}, {has}; not started. {lower[0].upper()}{lower[1:]}, or {_more(room, need_mb)}"
+
+
 def gigabytes(memory_mb: float) -> str:
     """`14 GB`, `1.4 GB`."""
     gb = memory_mb / 1000

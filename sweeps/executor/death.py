@@ -44,7 +44,7 @@ USED_UP = "its worker was used up"
 LOSSES = 3
 """So often in a row a trial may lose its worker without having come any further."""
 NO_ROOM_BYTES = 16384
-"""With less free disk a text about an error may not have been written."""
+"""With less free disk a worker may not have been able to say what was wrong."""
 CONNECT_S = 1.0
 """Patience with a machine's port. Nothing else of a sweep goes on meanwhile."""
 
@@ -53,7 +53,6 @@ _DISK_MARKS = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUO
 _NODE_MARK = "its node has died"
 _UNREACHED_MARK = "is unavailable: "
 _DIED_MARK = "its worker process has died"
-_FAILURE = "Failure # "
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +72,13 @@ class Death:
     disk: str = ""
 
 
-def cause_of_death(trial: Path, attempt: int, error_file: str | None) -> Death:
+def cause_of_death(trial: Path, attempt: int, text: str) -> Death:
     """What Ray and the worker's own record say; asks whether the worker's machine is alive.
 
     Args:
         trial: the trial's folder.
         attempt: which attempt died.
-        error_file: Tune's text about the error, when it wrote one.
+        text: what Ray or Tune said of the error; may be empty.
     """
     if any((trial / name).exists() for name in (trial_files.FAILED, trial_files.FINAL)):
         return Death("crash", DIED)
@@ -88,7 +87,6 @@ def cause_of_death(trial: Path, attempt: int, error_file: str | None) -> Death:
     unstarted = trial_files.read_record(trial, trial_files.UNSTARTED)
     if unstarted is not None and unstarted.get("attempt") == attempt:
         return Death("crash", DIED, USED_UP)
-    text = _text(error_file)
     full = next((mark for mark in _DISK_MARKS if mark in text), "") or _unsaid(trial, text)
     if full:
         return Death("crash", DIED, disk=full)
@@ -96,9 +94,9 @@ def cause_of_death(trial: Path, attempt: int, error_file: str | None) -> Death:
 
 
 def _unsaid(trial: Path, text: str) -> str:
-    """A full disk as the cause of there being no word at all: Tune's text about the error had no room either."""
+    """A full disk as the cause of a death without a word: what the worker had to say found no room."""
     try:
-        full = not text and free_bytes(trial) < NO_ROOM_BYTES
+        full = (not text or _DIED_MARK in text) and free_bytes(trial) < NO_ROOM_BYTES
     except OSError:
         return ""
     return os.strerror(errno.ENOSPC) if full else ""
@@ -172,12 +170,3 @@ def _listens(address: str, port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def _text(error_file: str | None) -> str:
-    """What Tune wrote of the last error: an attempt that never began has the same file as the one after it."""
-    try:
-        text = Path(error_file).read_text(encoding="utf-8", errors="replace") if error_file else ""
-    except OSError:
-        return ""
-    return text.rpartition(_FAILURE)[2].strip()

@@ -10,7 +10,7 @@ What Ray Tune 2.60 does with an ended trial, found by reading `TuneController` a
 - `TrialProgressCallback`, which is there at any verbosity, keeps it as well; `sweeps.executor.tuner` puts another in its
   place.
 - When the run ends, its folder is searched for results, which are not there.
-- It leaves an empty folder among the driver's files in Ray's own folder.
+- It leaves an empty folder among the driver's files in Ray's own folder; `sweeps.executor.tune_trial` makes none.
 
 Nothing of that is ever read: the ledger and the trial's own records hold what is known of it. Running Tune in rounds would
 be free of it too, but each round would start all worker processes anew.
@@ -18,9 +18,7 @@ be free of it too, but each round would start all worker processes anew.
 
 from __future__ import annotations
 
-import shutil
 from collections import deque
-from pathlib import Path
 from typing import Any
 
 KEPT = 1
@@ -55,5 +53,3 @@ def _remove(controller: Any, trial: Any) -> None:
     for name in ("_live_trials", "_stopped_trials", "_failed_trials", "_resetting_trials", "_trials_to_cache"):
         getattr(controller, name).discard(trial)
     controller._trial_metadata.pop(trial.trial_id, None)
-    if trial.local_path:
-        shutil.rmtree(Path(trial.local_path), ignore_errors=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from liverseg.config import TrainConfig
 from liverseg.errors import DeadlineError
+from liverseg.training.spans import CHECKPOINTING, START_UP, TRAINING, VALIDATION, Stopwatch, span
 from results.errors import ResultsError
 from sweeps import trial_files
 from sweeps.errors import SweepError
@@ -58,6 +59,7 @@ class TrialSession:
         self._pulse = Pulse(self.folder / trial_files.HEARTBEAT, sweep / trial_files.STOP, self._guard.beat)
         self._artefacts = Artefacts(sweep, payload["uid"], setting.keep_last)
         self._begun = self._unsaved = self._failed = False
+        self._stopwatch = Stopwatch()
 
     def step(self) -> dict[str, Any]:
         """Train and validate one epoch and write the records.
@@ -66,12 +68,19 @@ class TrialSession:
             After an epoch: its metrics and numbers (None where not finite), `checkpoint` (`epoch`, `path`, `sha256`; None
             when no state was saved), `last`, `done` and `graphs` (see `sweeps.executor.networks.held`). When all were
             asked to stop: `stopped`, `done`, `epoch`, `last` and `checkpoint`. When the disk is full: `disk_full`,
-            `done`, `epoch`, `last` and `message`; also when the store does not answer, with `store`.
+            `done`, `epoch`, `last` and `message`; also when the store does not answer, with `store`. Always `times_s`:
+            pairs of a kind of work and the seconds of this attempt that went into it so far (pairs, for Ray Tune would
+            keep statistics of every number).
 
         Raises:
             SweepError: the trial failed; `failed.json` says why in one line.
             SystemExit: Ray ends the worker; the trial's records stay as they are.
         """
+        with self._stopwatch.running(CHECKPOINTING if self._begun else START_UP):
+            result = self._guarded_step()
+        return {**result, "times_s": [list(pair) for pair in self._stopwatch.rounded.items()]}
+
+    def _guarded_step(self) -> dict[str, Any]:
         try:
             self._begin()
             with self._log.captured(), self._guard.watching():
@@ -118,7 +127,8 @@ class TrialSession:
                 self._build()
                 self._pulse.check_stop()
             assert self.run is not None
-            return self._epoch(self.run)
+            with span(CHECKPOINTING):
+                return self._epoch(self.run)
         except StopRequested:
             return self._stopped()
         except DeadlineError:
@@ -153,26 +163,28 @@ class TrialSession:
         self._artefacts.epoch(run, record)
         last = run.finished
         due = last or record.epoch % self.setting.save_every == 0
-        final = {**final, "weights": self._artefacts.weights}
+        final = {**final, "weights": self._artefacts.weights, "times_s": self._stopwatch.rounded}
         trial_files.write_record(self.folder, trial_files.LATEST, final)
         saved = self._save(run) if due else None
         result = {**report, "checkpoint": saved, "last": last, "done": last, "graphs": held(run)}
         self._pulse.beat()
         if last:
-            final = with_full_scores(run, final, self.folder, self._pulse.batch)
+            with span(VALIDATION):
+                final = with_full_scores(run, final, self.folder, self._pulse.batch)
             self._guard.settle()
             trial_files.write_record(self.folder, trial_files.FINAL, final)
         return result
 
     def _train(self, run: Trainer) -> EpochRecord:
-        record = run.run_epoch(self._on_batch)
+        with span(TRAINING):
+            record = run.run_epoch(self._on_batch)
         self._unsaved = True
         return record
 
     def _tell_latest(self, run: Trainer) -> None:
         """Make the record of the latest epoch that of a restored run."""
         if run.history:
-            record = {**run.final_record(), "weights": self._artefacts.weights}
+            record = {**run.final_record(), "weights": self._artefacts.weights, "times_s": self._stopwatch.rounded}
             trial_files.write_record(self.folder, trial_files.LATEST, record)
         else:
             (self.folder / trial_files.LATEST).unlink(missing_ok=True)
@@ -211,8 +223,10 @@ class TrialSession:
         try:
             if not disk_full(error):
                 self._log.error("".join(traceback.format_exception(error)))
-                seconds = self._guard.seconds
-                trial_files.write_failure(self.folder, kind, message, epochs=self._epochs, seconds=seconds)
+                seconds, times_s = self._guard.seconds, self._stopwatch.rounded
+                trial_files.write_failure(
+                    self.folder, kind, message, epochs=self._epochs, seconds=seconds, times_s=times_s
+                )
                 self._desk.deliver()
                 # Its traceback is in the log; what it refers to may not survive the way to the driver.
                 raise SweepError(message) from None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from liverseg.config import PlateauRule
+
 if TYPE_CHECKING:
     from liverseg.inference.pictures import PictureChoice
     from sweeps.prepare import Prepared
@@ -21,7 +23,7 @@ class TrialSetting:
         sweep_folder: absolute path of `runs/<name>`, the same for every worker; trials lie in its `trials/`.
         prepared: the slices, read where they lie; None for a trainer that needs none.
         pictures: of each fold the validation slices to draw, the same for every trial.
-        labels, updates, early_stopping, deadline_s, threads: see `liverseg.config.TrainConfig`.
+        labels, updates, early_stopping, plateau, deadline_s, threads: see `liverseg.config.TrainConfig`.
         objectives: names of the metrics that the search reads; a trial that does not report them has failed.
         trainer: import path `module:class` of what trains, see `sweeps.executor.trainer.Trainer`.
         keep_last: resumable states kept of a trial, at least 1.
@@ -39,6 +41,7 @@ class TrialSetting:
     pictures: tuple[tuple[PictureChoice, ...], ...] = ()
     updates: int | None = None
     early_stopping: int | None = None
+    plateau: PlateauRule | None = None
     deadline_s: float | None = None
     objectives: tuple[str, ...] = ("val_dice",)
     trainer: str = TRAINER

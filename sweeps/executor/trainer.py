@@ -89,6 +89,7 @@ def trial_config(payload: Mapping[str, Any], setting: TrialSetting) -> TrainConf
         epochs=payload["epochs"],
         updates=setting.updates,
         early_stopping=setting.early_stopping,
+        plateau=setting.plateau,
         seed=payload["seed"],
         deadline_s=setting.deadline_s,
         threads=setting.threads,

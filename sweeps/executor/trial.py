@@ -61,6 +61,10 @@ class Trial(tune.Trainable):
             raise SweepError(message, next_step="the trial starts in a fresh process")
         return True
 
+    def get_auto_filled_metrics(self, *args: Any, **known: Any) -> dict[str, Any]:
+        """Nothing that Tune would add to every result: the date, the machine's names, the whole configuration."""
+        return {}
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: a trial keeps its own checkpoints in its own folder."""
 

@@ -7,8 +7,10 @@ of a trial is read from the trial's own records. So Tune's state on disk is disp
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from ray import tune
 from ray.tune import Callback, CheckpointConfig, RunConfig, TuneConfig
 from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
-from ray.tune.search import Searcher
+from ray.tune.search.search_algorithm import SearchAlgorithm
 
 from cluster.config import Slots
 from results.errors import ResultsError
@@ -29,6 +31,7 @@ from sweeps.executor.gathering import gather_records
 from sweeps.executor.routes import Routes
 from sweeps.executor.setting import TrialSetting
 from sweeps.executor.trial import Trial
+from sweeps.executor.tune_trial import Job, TuneTrial
 from sweeps.executor.watch import Watch, kill_worker
 from sweeps.search.driver import DONE, WAIT, Driver
 
@@ -41,11 +44,16 @@ TUNE_SETTINGS = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_RESULT_BUFFER_LENGTH": "1",
+    # The driver looks for its objective itself.
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     # Nobody reads Tune's snapshot; one an hour is the rarest that costs nothing.
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_TRAIN_V2_ENABLED": "0",
 }
+
+LOOK_S = 0.1
+"""Between two looks around."""
 
 
 class _Adapter:
@@ -71,35 +79,34 @@ class _Failing:
             raise KeyboardInterrupt from error
 
 
-class DriverSearcher(_Adapter, Searcher):
-    """Hands the driver's proposals to Tune and remembers which Tune trial is which."""
+class DriverSearcher(_Adapter, SearchAlgorithm):
+    """Hands the driver's proposals to Tune as trials and remembers which Tune trial is which."""
 
     def __init__(self, driver: Driver, routes: Routes, failing: _Failing) -> None:
-        super().__init__(metric=None, mode=None)
         self._driver, self._routes, self._failing = driver, routes, failing
+        self._job: Job | None = None
         self.uids: dict[str, str] = {}
 
-    def suggest(self, trial_id: str) -> Any:
-        """The next trial's config, None to be asked again, or the end mark."""
+    def add_configurations(self, experiments: Any) -> None:
+        """Tune says once what all trials have in common."""
+        (experiment,) = experiments
+        self._job = Job.of(experiment.spec)
+
+    def next_trial(self) -> TuneTrial | None:
+        """The next trial; None when none may start now, or, with `is_finished`, when none ever will."""
         with self._failing.guarded():
-            proposal = self._driver.next(self._routes)
-        if proposal == WAIT:
-            return None
+            proposal = DONE if self._finished else self._driver.next(self._routes)
         if isinstance(proposal, str):
-            assert proposal == DONE
-            return Searcher.FINISHED
+            assert proposal in (WAIT, DONE)
+            self._finished = proposal == DONE
+            return None
         self._routes.taken()
-        self.uids[trial_id] = proposal.uid
-        return {"trial": self._driver.launch(proposal.uid).payload()}
-
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Nothing: the scheduler's hooks tell the driver."""
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: the ledger holds all that this object knows."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing: see `save`."""
+        assert self._job is not None
+        payload = self._driver.launch(proposal.uid).payload()
+        # A trial that went back to the queue appears a second time.
+        trial = TuneTrial(self._job, f"{proposal.uid}.{payload['attempt']}", {"trial": payload})
+        self.uids[trial.trial_id] = proposal.uid
+        return trial
 
 
 class DriverScheduler(_Adapter, FIFOScheduler):
@@ -151,7 +158,7 @@ class DriverScheduler(_Adapter, FIFOScheduler):
         with self._failing.guarded():
             folder, attempt = self._driver.folder.trial(uid), self._driver.launch(uid).attempt
             gather_records(self._driver.folder, uid, attempt)
-            death = cause_of_death(folder, attempt, trial.error_file)
+            death = cause_of_death(folder, attempt, trial.error_text)
             if death.disk:
                 self._driver.paused(uid, {"disk_full": True, "message": death.disk})
                 return
@@ -181,6 +188,7 @@ class LoopCallback(_Adapter, Callback):
     ) -> None:
         self._driver, self._searcher, self._failing = driver, searcher, failing
         self._ended, self._look = ended, look
+        self._looked = -math.inf
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker has begun."""
@@ -188,11 +196,14 @@ class LoopCallback(_Adapter, Callback):
             self._driver.started(self._searcher.uids[trial.trial_id])
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """A turn of the loop, several a second."""
+        """A turn of the loop: several a second, with short trials several hundred."""
         for trial_id in self._ended.forget():
             self._searcher.uids.pop(trial_id, None)
+        if time.monotonic() - self._looked < LOOK_S:
+            return
         with self._failing.guarded():
             self._look()
+        self._looked = time.monotonic()
 
 
 class _Silence(_Adapter, TrialProgressCallback):
@@ -288,8 +299,6 @@ def _tuner(
     searcher = DriverSearcher(driver, routes, failing)
     resources = {"CPU": slots.cpus, **({"GPU": slots.gpus} if slots.gpus else {})}
     trainable = tune.with_resources(tune.with_parameters(Trial, setting=setting), resources)
-    # A trial that went back to the queue appears a second time.
-    title = "{uid}.{attempt}".format_map
     shutil.rmtree(driver.folder.tune, ignore_errors=True)
     return tune.Tuner(
         trainable,
@@ -298,8 +307,6 @@ def _tuner(
             scheduler=DriverScheduler(driver, searcher, routes, failing, ended),
             num_samples=-1,
             reuse_actors=True,
-            trial_name_creator=lambda trial: title(trial.config["trial"]),
-            trial_dirname_creator=lambda trial: title(trial.config["trial"]),
         ),
         run_config=RunConfig(
             name="run-001",

@@ -118,40 +118,50 @@ class Watch:
 
     def _check(self, uid: str, attempt: int, now: float) -> bool:
         folder = self._trials / uid
-        worker = trial_files.read_record(folder, trial_files.WORKER)
-        if worker is None or worker.get("attempt") != attempt:
-            return False
         seen = self._observe(uid, folder, attempt, now)
-        # One that is done needs no more than the time to say so.
-        since = seen.moved if (folder / trial_files.FINAL).exists() else seen.began
-        reason = self._reason(now - since, now - seen.moved)
-        if reason is None:
+        if seen is None or (reason := self._reason(folder, seen, now)) is None:
+            return False
+        worker = _signed(folder, attempt)
+        if worker is None:
             return False
         self._end(Sentence(folder, worker, reason, now - seen.began, self._store))
         self._seen.pop(uid)
         return True
 
-    def _observe(self, uid: str, folder: Path, attempt: int, now: float) -> _Seen:
-        beat = _beat(folder)
+    def _observe(self, uid: str, folder: Path, attempt: int, now: float) -> _Seen | None:
+        """What is known of a worker's attempt; None before it has signed, which it does once."""
         seen = self._seen.get(uid)
+        if (seen is None or seen.attempt != attempt) and _signed(folder, attempt) is None:
+            return None
+        beat = _beat(folder)
         if seen is None or seen.attempt != attempt:
             seen = self._seen[uid] = _Seen(attempt, now, beat, now)
         if seen.beat != beat:
             seen.beat, seen.moved = beat, now
         return seen
 
-    def _reason(self, running_s: float, silent_s: float) -> str | None:
+    def _reason(self, folder: Path, seen: _Seen, now: float) -> str | None:
+        running_s, silent_s = now - seen.began, now - seen.moved
         if self._deadline is not None and running_s > self._deadline + self._margin:
-            return (
-                f"the worker stood still past the deadline; allowed: {self._deadline:g} s; raise trial.deadline, or "
-                "lower epochs, size or the network's width"
-            )
+            # One that is done needs no more than the time to say so.
+            done = silent_s <= self._deadline + self._margin and (folder / trial_files.FINAL).exists()
+            if not done:
+                return (
+                    f"the worker stood still past the deadline; allowed: {self._deadline:g} s; raise trial.deadline, or "
+                    "lower epochs, size or the network's width"
+                )
         if self._stall is not None and silent_s > self._stall + self._margin:
             return (
                 f"the worker gave no sign of life for {silent_s:.0f} s; allowed: {self._stall:g} s; look at its log, or "
                 "raise trial.stall"
             )
         return None
+
+
+def _signed(folder: Path, attempt: int) -> dict[str, Any] | None:
+    """What the worker of an attempt wrote of itself."""
+    worker = trial_files.read_record(folder, trial_files.WORKER)
+    return worker if worker is not None and worker.get("attempt") == attempt else None
 
 
 def _beat(folder: Path) -> int:

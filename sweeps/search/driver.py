@@ -7,6 +7,7 @@ writes each event to the ledger before it acts on it.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from sweeps.search.plan import Proposal
 from sweeps.search.reconcile import Adoption
 from sweeps.search.replay import objective_values
 from sweeps.search.retention import Release, Retention, delete, entries
-from sweeps.search.standing import Standing
+from sweeps.search.slot_time import SlotTime
+from sweeps.search.standing import HOPELESS, MISFIT, Standing
 from sweeps.search.states import State, newest_state
 from sweeps.stores.ferry import OpenLedger
 
@@ -54,6 +56,7 @@ class Launch:
     proposal: Proposal
     attempt: int
     state: State | None
+    time: SlotTime
 
     def payload(self) -> dict[str, Any]:
         """The trial's part of the worker's configuration."""
@@ -81,6 +84,8 @@ class Driver:
         view: told of every event.
         retention: which trials' files are kept; None keeps all.
         low_disk: a message when the disk is too full to start another trial, else None.
+        misfit: why a trial of this architecture with these parameters cannot fit into its memory; empty when it may.
+        clock: seconds that only go forward.
     """
 
     def __init__(
@@ -93,9 +98,12 @@ class Driver:
         *,
         retention: Retention | None = None,
         low_disk: Callable[[], str | None] = lambda: None,
+        misfit: Callable[[str, Mapping[str, Any]], str] = lambda architecture, parameters: "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder, self.ledger, self.standing, self.view = folder, ledger, standing, view
         self.slots, self.retention, self._low_disk = slots, retention, low_disk
+        self._misfit, self._clock = misfit, clock
         self.interrupted = False
         self.disk_message = ""
         self._silent = self.cut_off = False
@@ -142,12 +150,13 @@ class Driver:
             return DONE
         if len(self._launches) >= self.slots:
             return WAIT
+        asked = self._clock()
         if not self.standing.done:
             self.disk_message = self._low_disk() or ""
         if self.disk_message:
             return DONE
         while proposal := self._queued(preference) or self._new(preference):
-            if self._hand_out(proposal):
+            if self._hand_out(proposal, asked):
                 return proposal
         return WAIT if self._launches else DONE
 
@@ -157,7 +166,8 @@ class Driver:
         if trial is None or launch is None or trial.running:
             return
         epoch = launch.state.position.epochs if launch.state else 0
-        self.ledger.append("started", uid=uid, attempt=launch.attempt, epoch=epoch)
+        launch.time.started()
+        self.ledger.append("started", uid=uid, attempt=launch.attempt, epoch=epoch, times_s=launch.time.so_far())
         self.standing.started(uid, launch.attempt, epoch)
         self.view.event("started", uid, {"epoch": epoch})
 
@@ -165,6 +175,7 @@ class Driver:
         """Note an epoch's result; True when the trial is to be stopped early."""
         if uid not in self._launches:
             return True
+        self._launches[uid].time.report(result.get("times_s"))
         value = result.get(self.standing.objectives[0].metric)
         plain = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
         stop = self.standing.report(uid, int(result["epoch"]), plain) and not result.get("last", False)
@@ -176,8 +187,9 @@ class Driver:
         """The trial has saved its state and let go of its worker, because all were asked to stop or the disk is full."""
         if result.get("disk_full"):
             self.out_of_room(str(result.get("message")), store=bool(result.get("store")))
+        times = self._times(uid, result)
         self._checkpoint(uid, result)
-        self._park(uid)
+        self._park(uid, times)
 
     def out_of_room(self, reason: str, *, store: bool = False) -> None:
         """Start no further trial, because a disk is full or the store does not answer; what was said first counts."""
@@ -221,7 +233,9 @@ class Driver:
     def scored(self, uid: str, state: str, record: Mapping[str, Any]) -> None:
         """The trial finished or was pruned, with this record."""
         trial = self.standing.open[uid]
-        self.ledger.append(state, **{**trial_files.finite(record), "uid": uid, "values": trial.unwritten})
+        times = self._times(uid, record)
+        told = {**trial_files.finite(record), **times, "uid": uid, "values": trial.unwritten}
+        self.ledger.append(state, **told)
         values = objective_values(record, self.standing.objectives)
         self._end(uid, state, values, record, updates=int(record.get("updates") or 0))
 
@@ -229,7 +243,10 @@ class Driver:
         """The trial failed, with this record."""
         trial = self.standing.open[uid]
         known = {"epochs": trial.epochs, "seconds": 0.0, **failure}
-        self.ledger.append("failed", **{**known, "uid": uid, "values": trial.unwritten})
+        times = self._times(uid, failure)
+        self.ledger.append("failed", **{**known, **times, "uid": uid, "values": trial.unwritten})
+        if known["kind"] in HOPELESS:
+            self.standing.refused(uid)
         self._end(uid, "failed", [], known)
 
     def close(self) -> None:
@@ -238,7 +255,8 @@ class Driver:
             if not trial.parked:
                 self._park(uid)
         reason = "interrupted" if self.interrupted or self._silent else "disk" if self.disk_message else "finished"
-        self.ledger.append("closed", reason=reason)
+        missing = self.standing.missing
+        self.ledger.append("closed", reason=reason, **({"missing": missing} if missing else {}))
 
     def _queued(self, preference: Preference | None) -> Proposal | None:
         """The first queued trial that is preferred, or else the first of all."""
@@ -260,8 +278,11 @@ class Driver:
         self.view.event("suggested", proposal.uid, payload)
         return proposal
 
-    def _hand_out(self, chosen: Proposal) -> bool:
-        """Choose the state to start from; False when there must be one and is none, which fails the trial."""
+    def _hand_out(self, chosen: Proposal, asked: float) -> bool:
+        """Choose the state to start from; False when the trial fails at once, as it cannot fit or there is no such state."""
+        if misfit := self._misfit(chosen.architecture, chosen.parameters):
+            self.failed(chosen.uid, {"kind": MISFIT, "message": misfit})
+            return False
         uid, folder, attempt = chosen.uid, self.folder, self.standing.open[chosen.uid].attempt
         # One that no worker ever had has no state.
         folder.fetch_states(*([uid] if attempt else []), *([chosen.continues] if chosen.continues else []))
@@ -277,7 +298,7 @@ class Driver:
             folder.remove(f"trials/{uid}/{record}")
         trial_files.write_record(folder.trial(uid), trial_files.PARAMS, chosen.payload())
         folder.send(f"trials/{uid}/{trial_files.PARAMS}")
-        self._launches[uid] = Launch(chosen, attempt + 1, state)
+        self._launches[uid] = Launch(chosen, attempt + 1, state, SlotTime(self._clock, asked))
         return True
 
     def _checkpoint(self, uid: str, result: Mapping[str, Any]) -> None:
@@ -287,21 +308,36 @@ class Driver:
         trial = self.standing.open[uid]
         known = Checkpoint(int(saved.get("epoch", result["epoch"])), saved["path"], saved["sha256"])
         facts = {name: getattr(known, name) for name in Checkpoint.__slots__}
-        self.ledger.append("checkpoint", uid=uid, **facts, values=trial.unwritten)
+        times = self._launches[uid].time.so_far()
+        self.ledger.append("checkpoint", uid=uid, **facts, values=trial.unwritten, times_s=times)
         trial.written = len(trial.reports)
 
+    def _times(self, uid: str, last: Mapping[str, Any]) -> dict[str, Any]:
+        """Where the time of a trial's slot went, as it lets go of that; nothing of one that has none.
+
+        Args:
+            uid: the trial.
+            last: what it left, with its own times unless its worker died without a word.
+        """
+        launch, told = self._launches.get(uid), last.get("times_s")
+        if launch is None:
+            return {}
+        launch.time.report(told)
+        return {"times_s": launch.time.at_end(lost=not told)}
+
     def _requeue(self, uid: str, reason: str) -> None:
+        times = self._times(uid, {})
         self._launches.pop(uid)
         # One that no worker has begun is in the ledger's queue still.
         if self.standing.open[uid].running:
-            self.ledger.append("queued", uid=uid, reason=reason)
+            self.ledger.append("queued", uid=uid, reason=reason, **times)
         self.standing.requeue(uid)
         self.view.event("queued", uid, {"reason": reason})
 
-    def _park(self, uid: str) -> None:
-        trial = self.standing.open[uid]
+    def _park(self, uid: str, times: Mapping[str, Any] | None = None) -> None:
+        trial, times = self.standing.open[uid], self._times(uid, {}) if times is None else times
         self._launches.pop(uid, None)
-        self.ledger.append("stopped", uid=uid, epochs=trial.epochs, values=trial.unwritten)
+        self.ledger.append("stopped", uid=uid, epochs=trial.epochs, values=trial.unwritten, **times)
         trial.written, trial.parked = len(trial.reports), True
         self.standing.requeue(uid)
         self.view.event("stopped", uid, {"epochs": trial.epochs})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sweeps.search.proposer import Proposer
 
 
-_IF_ANY = ("continues", "replicate_of")
+_IF_ANY = ("continues", "replicate_of", "drawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Proposal:
         epochs: how long it trains.
         continues: uid of the trial from whose end it goes on; empty when it starts from nothing.
         replicate_of: uid of the trial whose setting it repeats on another fold or with another seed; empty otherwise.
+        drawn: trials whose parameter sets the sampler had chosen once more before it came to this one.
     """
 
     uid: str
@@ -38,18 +39,20 @@ class Proposal:
     epochs: int = 0
     continues: str = ""
     replicate_of: str = ""
+    drawn: tuple[str, ...] = ()
 
     def payload(self) -> dict[str, Any]:
         """The `suggested` event."""
         plain = {name: getattr(self, name) for name in self.__slots__}
         plain = {name: value for name, value in plain.items() if name not in _IF_ANY or value}
-        return plain | {"parameters": dict(self.parameters)}
+        lists = {"drawn": list(self.drawn)} if self.drawn else {}
+        return plain | {"parameters": dict(self.parameters)} | lists
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any], epochs: int) -> Proposal:
         """Read back a `suggested` event; `epochs` is the length where the event does not say."""
         known = {name: payload[name] for name in cls.__slots__ if name in payload}
-        return cls(**({"epochs": epochs} | known))
+        return cls(**({"epochs": epochs} | known | {"drawn": tuple(payload.get("drawn") or ())}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,7 @@ class Known:
     """A trial that has ended, as a sampler is told of it.
 
     Attributes:
-        state: `finished`, `pruned` or `failed`.
+        state: `finished`, `pruned`, `failed` or `refused`, see `Proposer.tell`.
         values: the objectives at the selected epoch; empty without a usable score.
         reports: first objective after each epoch, NaN where it was none.
         updates: gradient updates spent.

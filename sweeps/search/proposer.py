@@ -3,6 +3,10 @@
 Knows nothing of Ray: asked for a proposal, told of scores. All that it knows can be told again: whoever repeats the same
 `adopt`, `report` and `tell` calls has the same studies, rungs included, and gets the same next proposal. To that end no
 sampler carries random state from one proposal to the next: each proposal has a seed of its own.
+
+No parameter set is proposed twice. A sampler that chooses one that was tried is told what is known of it and asked again,
+`REDRAWS` times at most, with seeds that no other proposal has; then it gets the nearest set that was not tried. What it had
+chosen stands in the proposal (`drawn`), so that whoever tells the search again tells the sampler of that too.
 """
 
 from __future__ import annotations
@@ -13,19 +17,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from liverseg.config import PARAMETERS
 from sweeps.errors import SweepError
+from sweeps.search.listener import Listener
 from sweeps.search.plan import Known, Proposal, SearchPlan, trial_uid, usable
-from sweeps.search.recall import MOST
-from sweeps.search.sampler import build_pruner, build_sampler, derived_seed, models, remembers
+from sweeps.search.sampler import build_sampler, derived_seed, models, remembers, view
+from sweeps.search.studies import choose_architecture, label, new_study, suggest
+from sweeps.search.tried import Tried
+from sweeps.search.untried import Untried, fits, value_of
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial
 
-    from sweeps.search.seen_study import SeenStudy
-    from sweeps.spec.space import Dimension, Space
+    from sweeps.search.lean_tpe import Generators
+    from sweeps.spec.space import Space
 
 JOINT = "joint"
+REDRAWS = 4
+"""How often a sampler is asked again for one proposal."""
 LEAD = 2
 """Trials that an architecture may be ahead of another where that saves the compilation of a network. Small, so that an
 interrupted search has tried all of them nearly as often."""
@@ -45,6 +54,9 @@ class Proposer:
 
     def __init__(self, space: Space, plan: SearchPlan) -> None:
         self.space, self.plan = space, plan
+        self._untried = Untried(space, Tried())
+        self._values: dict[str, list[float]] = {}
+        self._scored: Counter[str] = Counter()
         self._open: dict[str, _Open] = {}
         self._asked: Counter[str] = Counter()
         self._proposed: Counter[str] = Counter({name: 0 for name in space.architectures})
@@ -55,8 +67,11 @@ class Proposer:
         joint = plan.per_architecture == JOINT and plan.sampler != "grid"
         keys = (JOINT,) if joint else tuple(space.architectures)
         self._trials = plan.trials // len(keys)
-        self._studies = {key: self._study(key) for key in keys}
-        self._seen = self._views() if models(plan.sampler) else {}
+        self._generators = _generators()
+        self._studies = {key: new_study(plan, key, self._trials) for key in keys}
+        self._seen = (
+            {key: view(plan.sampler, study) for key, study in self._studies.items()} if models(plan.sampler) else {}
+        )
 
     def ask(self, number: int, epochs: int = 0, preferred: frozenset[str] = frozenset()) -> Proposal:
         """The next parameter set.
@@ -68,20 +83,43 @@ class Proposer:
                 Each architecture has a sampler of its own, which is asked the same questions in the same order.
 
         Raises:
-            SweepError: a grid has no point left.
+            SweepError: every parameter set was proposed.
         """
-        key = JOINT if JOINT in self._studies else self._next_architecture(preferred)
-        trial = self._ask(key, replay=False)
-        architecture = self._architecture(trial) if key == JOINT else key
-        queue = self._queues.get(architecture)
-        parameters = dict(queue.pop(0)) if queue else self._sample(trial, architecture, key == JOINT)
+        length = epochs or self.plan.epochs
+        if self.sets_left(length) == 0:
+            raise SweepError(
+                "every parameter set of the space was proposed",
+                where=f"stage {self.plan.stage}",
+                next_step="give a larger space: liversweep extend NAME --space FILE",
+            )
+        key = JOINT if JOINT in self._studies else self._next_architecture(length, preferred)
+        trial, architecture, parameters, drawn = self._draw(key, length)
+        self._asked[key] += 1
         self._proposed[architecture] += 1
         uid = trial_uid(number, self.plan.stage, architecture, parameters, self.plan.trial_seed)
         self._open[uid] = _Open(key, architecture, trial)
-        seed, length = self.plan.trial_seed, epochs or self.plan.epochs
-        return Proposal(uid, number, self.plan.stage, architecture, parameters, seed, epochs=length)
+        self._untried.tried.add(uid, architecture, parameters, length)
+        seed = self.plan.trial_seed
+        return Proposal(uid, number, self.plan.stage, architecture, parameters, seed, epochs=length, drawn=drawn)
 
-    def adopt(self, uid: str, architecture: str, parameters: Mapping[str, Any], *, again: bool = False) -> bool:
+    def share(self, tried: Tried) -> None:
+        """Take the place of what it knows of sets that are not to be proposed; its own are added to `tried` from now on."""
+        self._untried = Untried(self.space, tried)
+
+    def sets_left(self, epochs: int) -> int | None:
+        """Parameter sets of the space that were not proposed for so many epochs; None when there is no end to them."""
+        lefts = [self._sets_left(name, epochs) for name in self.space.architectures]
+        return None if None in lefts else sum(left for left in lefts if left is not None)
+
+    def adopt(
+        self,
+        uid: str,
+        architecture: str,
+        parameters: Mapping[str, Any],
+        *,
+        again: bool = False,
+        drawn: Sequence[tuple[str, str, Mapping[str, Any]]] = (),
+    ) -> bool:
         """Take up a trial that was proposed before, by this search or another.
 
         Args:
@@ -89,30 +127,40 @@ class Proposer:
             architecture: of the trial.
             parameters: of the trial; what it does not say has the default value.
             again: it was proposed here before and counts once.
+            drawn: uid, architecture and parameters of the trials whose sets the sampler had chosen before this one.
 
         Returns:
             False when the space does not hold such a trial: the sampler then never hears of it.
         """
-        fits = self._fits(architecture, parameters)
+        inside = fits(self.space, architecture, parameters)
         key = JOINT if JOINT in self._studies else architecture
         if architecture in self._queues:
             dimensions = {item.name: item for item in self.space.dimensions(architecture)}
-            values = {name: _value(parameters, item) for name, item in dimensions.items()} if fits else dict(parameters)
+            values = (
+                {name: value_of(parameters, item) for name, item in dimensions.items()} if inside else dict(parameters)
+            )
             # Told again in the order in which they were proposed, the first one is it.
             if values in self._queues[architecture]:
                 self._queues[architecture].remove(values)
         if not again and architecture in self._proposed:
             self._proposed[architecture] += 1
-        self._open[uid] = _Open(key, architecture, self._adopted(key, architecture, parameters) if fits else None)
-        return fits
+        trial = None
+        if inside:
+            redraws = [item for item in drawn if fits(self.space, *item[1:])]
+            for redraw, (known, name, chosen) in enumerate(redraws):
+                self._pass_over(key, self._adopted(key, name, chosen, redraw=redraw), known)
+            trial = self._adopted(key, architecture, parameters, redraw=len(redraws))
+            self._asked[key] += 1
+        self._open[uid] = _Open(key, architecture, trial)
+        return inside
 
     def learn(self, known: Known) -> bool:
         """Take in an ended trial whole; False when the space does not hold it. It uses up nothing of the budget."""
-        fits = self.adopt(known.uid, known.architecture, known.parameters, again=True)
+        inside = self.adopt(known.uid, known.architecture, known.parameters, again=True)
         for epoch, value in enumerate(known.reports, start=1):
             self.report(known.uid, epoch, value)
         self.tell(known.uid, known.state, known.values)
-        return fits
+        return inside
 
     def report(self, uid: str, epoch: int, value: float) -> bool:
         """Note a trial's score after `epoch` (from 1); True when the trial should be stopped early.
@@ -130,7 +178,8 @@ class Proposer:
 
         Args:
             uid: as proposed.
-            state: `finished`, `pruned`, or anything else for a trial without a usable score.
+            state: `finished`, `pruned`, `refused` for one that cannot work with these parameters, or anything else for a trial
+                without a usable score. Once others have one, a sampler that makes a model takes the refused for the worst of all.
             values: the objectives at the selected epoch (the best one, never the last).
             updates: gradient updates it spent.
         """
@@ -142,13 +191,14 @@ class Proposer:
             return
         study = self._studies[told.key]
         if state == "finished" and usable(values):
+            self._values[uid] = list(values)
             frozen = study.tell(told.trial, list(values))
-        elif state == "pruned" and len(self.plan.directions) == 1:
+            self._scored[told.key] += 1
+        elif self._counts_as_worst(told.key, state):
             frozen = study.tell(told.trial, state=TrialState.PRUNED)
         else:
             frozen = study.tell(told.trial, state=TrialState.FAIL)
-        if told.key in self._seen:
-            self._seen[told.key].told(frozen)
+        self._spread(told.key, frozen)
 
     def study(self, key: str) -> optuna.Study:
         """The study of an architecture, or of `joint`."""
@@ -159,17 +209,11 @@ class Proposer:
         """Grid points that were not proposed yet; None without a grid."""
         return sum(len(points) for points in self._queues.values()) if self._queues else None
 
-    def _next_architecture(self, preferred: frozenset[str]) -> str:
+    def _next_architecture(self, epochs: int, preferred: frozenset[str]) -> str:
         """The architecture that has had the least of the budget, or nearly so if it is preferred; the spec's order breaks
-        ties.
+        ties. One whose sets were all proposed leaves the rest of its budget to the others.
         """
-        candidates = [name for name in self.space.architectures if self._queues.get(name, True)]
-        if not candidates:
-            raise SweepError(
-                "every point of the grid was proposed",
-                where=f"stage {self.plan.stage}",
-                next_step="give a larger space: liversweep extend NAME --space FILE",
-            )
+        candidates = [name for name in self.space.architectures if self._sets_left(name, epochs) != 0]
         if self.plan.per_architecture != "equal_updates":
             near = [name for name in candidates if name in preferred and self._nearly_due(name, candidates)]
             return min(near or candidates, key=lambda name: self._proposed[name])
@@ -185,95 +229,115 @@ class Proposer:
         proposed = self._proposed[architecture]
         return proposed < share and proposed - min(self._proposed[name] for name in candidates) < LEAD
 
-    def _ask(self, key: str, *, replay: bool) -> optuna.Trial:
+    def _sets_left(self, name: str, epochs: int) -> int | None:
+        """See `sets_left`, for one architecture."""
+        return len(self._queues[name]) if name in self._queues else self._untried.left(name, epochs)
+
+    def _draw(self, key: str, epochs: int) -> tuple[optuna.Trial, str, dict[str, Any], tuple[str, ...]]:
+        """A trial with a set that was not tried, and the trials whose sets were chosen before it."""
+        drawn: list[str] = []
+        while True:
+            trial = self._ask(key, replay=False, redraw=len(drawn))
+            architecture = choose_architecture(trial, self.space) if key == JOINT else key
+            queue = self._queues.get(architecture)
+            if queue:
+                return trial, architecture, dict(queue.pop(0)), ()
+            parameters = self._sample(trial, architecture, key == JOINT)
+            known = self._untried.tried.find(architecture, parameters, epochs)
+            if known is None:
+                return trial, architecture, parameters, tuple(drawn)
+            self._pass_over(key, trial, known.uid)
+            drawn.append(known.uid)
+            if len(drawn) > REDRAWS:
+                architecture, parameters = self._nearest(key, architecture, parameters, epochs)
+                trial = self._adopted(key, architecture, parameters, redraw=len(drawn))
+                return trial, architecture, parameters, tuple(drawn)
+
+    def _nearest(
+        self, key: str, architecture: str, parameters: dict[str, Any], epochs: int
+    ) -> tuple[str, dict[str, Any]]:
+        """What a sampler gets that chooses only what was tried; not called when all of its space was."""
+        if key == JOINT:
+            found = self._untried.nearest_of_any(architecture, parameters, epochs)
+        else:
+            near = self._untried.nearest(architecture, parameters, epochs)
+            found = None if near is None else (architecture, near)
+        if found is None:
+            raise SweepError("the space has fewer parameter sets than its dimensions say", where=self.plan.stage)
+        return found
+
+    def _counts_as_worst(self, key: str, state: str) -> bool:
+        """Whether a trial without a final score is nevertheless one to learn from: Optuna knows those as pruned.
+
+        One without any score is the worst of them. Before another has one it would be the best there is, too.
+        """
+        known = state == "pruned" or (state == "refused" and self._scored[key] > 0)
+        return known and len(self.plan.directions) == 1
+
+    def _pass_over(self, key: str, trial: optuna.Trial, uid: str) -> None:
+        """Close a trial whose set is that of another one, with what is known of that.
+
+        Samplers that make a model know it from the study already, and would count it twice. Those that breed or step from
+        what they proposed themselves go on from it as if it had been trained.
+        """
+        from optuna.trial import TrialState
+
+        study, values = self._studies[key], self._values.get(uid)
+        goes_on = values is not None and remembers(self.plan.sampler)
+        frozen = study.tell(trial, values) if goes_on else study.tell(trial, state=TrialState.FAIL)
+        self._spread(key, frozen)
+
+    def _spread(self, key: str, ended: FrozenTrial) -> None:
+        """Tell whoever wants to know of every end, rather than going through all trials to find out."""
+        if key in self._seen:
+            self._seen[key].told(ended)
+        pruner = self._studies[key].pruner
+        if isinstance(pruner, Listener):
+            pruner.told(ended)
+
+    def _ask(self, key: str, *, replay: bool, redraw: int = 0) -> optuna.Trial:
         """A new trial of a study, drawn by a sampler whose only random state is the trial's own seed."""
         study = self._studies[key]
-        own = derived_seed(self.plan.seed, self.plan.stage, key, str(self._asked[key]))
-        self._asked[key] += 1
+        again = (f"again {redraw}",) if redraw else ()
+        own = derived_seed(self.plan.seed, self.plan.stage, key, str(self._asked[key]), *again)
         name = self.plan.sampler
         if replay and not remembers(name):
             name = "random"  # its draws are not used, and it learns nothing that the study does not hold
         shared = derived_seed(self.plan.seed, self.plan.stage, key)
         seen = self._seen.get(key)
-        study.sampler = build_sampler(name, seed=shared, own_seed=own, trials=self._trials, seen=seen)
+        study.sampler = build_sampler(
+            name, seed=shared, own_seed=own, trials=self._trials, seen=seen, generators=self._generators
+        )
         trial = study.ask()
         if seen is not None:
             seen.asked(trial)
         return trial
 
-    def _adopted(self, key: str, architecture: str, parameters: Mapping[str, Any]) -> optuna.Trial:
+    def _adopted(self, key: str, architecture: str, parameters: Mapping[str, Any], *, redraw: int = 0) -> optuna.Trial:
         """An Optuna trial with these parameters, made as `ask` makes one, so that stateful samplers go the same way."""
         joint = key == JOINT
         sampled = [] if self.plan.sampler == "grid" else list(self.space.for_architecture(architecture))
-        values = {self._label(item, architecture, joint): _value(parameters, item) for item in sampled}
+        values = {label(self.space, item, architecture, joint): value_of(parameters, item) for item in sampled}
         fixed = {"architecture": architecture, **values} if joint else values
         self._studies[key].enqueue_trial(fixed)
-        trial = self._ask(key, replay=True)
+        trial = self._ask(key, replay=True, redraw=redraw)
         if sampled and remembers(self.plan.sampler):
             _ = trial.relative_params  # the sampler leaves its marks when it draws; the draw itself is not used
         if joint:
-            self._architecture(trial)
+            choose_architecture(trial, self.space)
         for item in sampled:
-            suggest(trial, item, self._label(item, architecture, joint))
+            suggest(trial, item, label(self.space, item, architecture, joint))
         return trial
-
-    def _architecture(self, trial: optuna.Trial) -> str:
-        return str(trial.suggest_categorical("architecture", list(self.space.architectures)))
-
-    def _fits(self, architecture: str, parameters: Mapping[str, Any]) -> bool:
-        """Whether this space could have proposed these parameters."""
-        if architecture not in self.space.architectures:
-            return False
-        dimensions = {item.name: item for item in self.space.dimensions(architecture)}
-        inside = all(item.contains(_value(parameters, item)) for item in dimensions.values())
-        others = [name for name in parameters if name not in dimensions]
-        return inside and all(name in PARAMETERS and parameters[name] == PARAMETERS[name].default for name in others)
 
     def _sample(self, trial: optuna.Trial, architecture: str, joint: bool) -> dict[str, Any]:
         chosen = {
-            dimension.name: suggest(trial, dimension, self._label(dimension, architecture, joint))
+            dimension.name: suggest(trial, dimension, label(self.space, dimension, architecture, joint))
             for dimension in self.space.for_architecture(architecture)
         }
         return self.space.assemble(architecture, chosen)
 
-    def _label(self, dimension: Dimension, architecture: str, joint: bool) -> str:
-        """Optuna's name of a dimension: in a joint study only dimensions that all architectures share keep their own."""
-        if not joint:
-            return dimension.name
-        shared = all(dimension in self.space.for_architecture(name) for name in self.space.architectures)
-        return dimension.name if shared else f"{architecture}.{dimension.name}"
 
-    def _views(self) -> dict[str, SeenStudy]:
-        from sweeps.search.seen_study import SeenStudy
+def _generators() -> Generators:
+    from sweeps.search.lean_tpe import Generators
 
-        return {key: SeenStudy(study, MOST) for key, study in self._studies.items()}
-
-    def _study(self, key: str) -> optuna.Study:
-        import optuna
-        from optuna.study import StudyDirection
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        return optuna.create_study(
-            # Hyperband sorts trials into brackets by the study's name and the trial's number.
-            study_name=f"{self.plan.stage}.{key}",
-            sampler=build_sampler("random", seed=0, own_seed=0, trials=self._trials),
-            pruner=build_pruner(self.plan.scheduler, epochs=self.plan.epochs),
-            directions=[StudyDirection[word.upper()] for word in self.plan.directions],
-        )
-
-
-def suggest(trial: optuna.Trial, dimension: Dimension, label: str) -> Any:
-    """One value of a dimension from an Optuna trial."""
-    if dimension.kind == "categorical":
-        return trial.suggest_categorical(label, list(dimension.choices))
-    low, high = dimension.bounds
-    if dimension.kind == "int":
-        return trial.suggest_int(label, int(low), int(high), step=int(dimension.step or 1), log=dimension.log)
-    return trial.suggest_float(label, low, high, step=dimension.step, log=dimension.log)
-
-
-def _value(parameters: Mapping[str, Any], dimension: Dimension) -> Any:
-    """A trial's value of a dimension, its default where the trial does not say; None when there is no default."""
-    if dimension.name in parameters:
-        return parameters[dimension.name]
-    return PARAMETERS[dimension.name].default if dimension.name in PARAMETERS else None
+    return Generators()

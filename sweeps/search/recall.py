@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import operator
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ BEST = 25
 """As many as Optuna's TPE takes for the best, at most (`default_gamma`)."""
 FRONT = 100
 
+_NUMBER = operator.attrgetter("number")
 _Merit = tuple[float, ...]
 
 
@@ -60,7 +62,7 @@ class Recall:
     def trials(self) -> list[FrozenTrial]:
         """Those to be shown, in the order in which they were proposed. Not to be changed."""
         if self._shown is None:
-            self._shown = sorted([*self._older.trials, *self._newest], key=lambda trial: trial.number)
+            self._shown = sorted([*self._older.trials, *self._newest], key=_NUMBER)
         return self._shown
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from results.ledger_line import Event
 from results.sweep_parts import Objective
 from sweeps.search.plan import Known, Proposal, Stage
-from sweeps.search.standing import Standing
+from sweeps.search.standing import HOPELESS, Standing
 
 OpenSpace = Callable[[Mapping[str, Any]], Stage]
 """Makes the stage that an `extended` event with another space asks for."""
@@ -47,6 +47,8 @@ def _tell(event: Event, standing: Standing, open_space: OpenSpace) -> None:
         _report(standing, uid, facts)
     elif event.name in ("finished", "pruned", "failed"):
         _report(standing, uid, facts)
+        if event.name == "failed" and facts.get("kind") in HOPELESS:
+            standing.refused(uid)
         values = [] if event.name == "failed" else objective_values(facts, standing.objectives)
         standing.end(uid, event.name, values, updates=int(facts.get("updates") or 0))
     elif event.name == "stopped":

@@ -1,4 +1,5 @@
-"""Successive halving that knows its rungs by heart. Imports Optuna; import it inside functions.
+"""Successive halving and the median rule that know by heart what they compare with. Imports Optuna; import it inside
+functions.
 
 Optuna's pruner goes through all trials of the study at every rung that a trial completes: 0.1 ms a thousand trials, each
 time. This one decides the same from a sorted list a rung. It still notes on the trial itself which rungs it completed, as
@@ -12,9 +13,9 @@ from bisect import insort
 from collections import defaultdict
 
 import optuna
-from optuna.pruners import HyperbandPruner, SuccessiveHalvingPruner
+from optuna.pruners import HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 
 class RungPruner(SuccessiveHalvingPruner):
@@ -65,6 +66,52 @@ class RungHyperband(HyperbandPruner):
         super()._try_initialization(study)
         first, factor = int(self._min_resource), int(self._reduction_factor)
         self._pruners = [RungPruner(first, factor, early) for early in range(len(self._pruners))]
+
+
+class RungMedian(MedianPruner):
+    """Optuna's `MedianPruner` for one study, told of the trials that end; it would go through all of them at every report.
+
+    Args:
+        n_startup_trials: finished trials before any is stopped.
+        n_warmup_steps: steps before any is stopped.
+    """
+
+    def __init__(self, n_startup_trials: int, n_warmup_steps: int) -> None:
+        super().__init__(n_startup_trials=n_startup_trials, n_warmup_steps=n_warmup_steps)
+        self._startup, self._warmup = n_startup_trials, n_warmup_steps
+        self._finished = 0
+        self._reports: dict[int, list[float]] = defaultdict(list)
+
+    def told(self, trial: FrozenTrial) -> None:
+        """See `Listener`."""
+        if trial.state != TrialState.COMPLETE:
+            return
+        self._finished += 1
+        for step, value in trial.intermediate_values.items():
+            if not math.isnan(value):
+                insort(self._reports[step], value)
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        """Whether the best report of the trial is worse than the median of the finished ones' reports at its last step."""
+        step = trial.last_step
+        if step is None or not self._finished or self._finished < self._startup or step < self._warmup:
+            return False
+        maximize = study.direction == StudyDirection.MAXIMIZE
+        values = [value for value in trial.intermediate_values.values() if not math.isnan(value)]
+        if not values:
+            return True
+        others = self._reports.get(step)
+        if not others:
+            return False
+        return max(values) < _median(others) if maximize else min(values) > _median(others)
+
+
+def _median(values: list[float]) -> float:
+    """Of sorted values; of an even number of them the middle of two as NumPy rounds it."""
+    half = len(values) // 2
+    if len(values) % 2:
+        return values[half]
+    return values[half] - (values[half] - values[half - 1]) * 0.5
 
 
 def _key(rung: int) -> str:

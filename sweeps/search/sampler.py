@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sweeps.errors import UsageError
+from sweeps.search.recall import MOST
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
-    from sweeps.search.seen_study import SeenStudy
+    from sweeps.search.lean_tpe import Generators
+    from sweeps.search.seen_study import ViewedStudy
 
 
 def derived_seed(seed: int, *words: str) -> int:
@@ -31,11 +34,34 @@ def remembers(name: str) -> bool:
 
 
 def models(name: str) -> bool:
-    """Whether a sampler makes a model of all trials that it is shown at every proposal, so that it is shown only some."""
-    return name in ("tpe", "gp")
+    """Whether a sampler goes through all trials that it is shown at every proposal, so that it is shown only some."""
+    return name in ("tpe", "gp", "cmaes", "nsga2", "qmc")
 
 
-def build_sampler(name: str, *, seed: int, own_seed: int, trials: int, seen: SeenStudy | None = None) -> BaseSampler:
+def view(name: str, study: optuna.Study) -> ViewedStudy:
+    """What such a sampler is shown of a study.
+
+    Of few trials `tpe` and `gp` are shown all, of many some (see `sweeps.search.recall`); the others always all that they
+    would look for.
+    """
+    from sweeps.search.generations import CmaEsStudy, NsgaStudy
+    from sweeps.search.seen_study import FirstStudy, SeenStudy
+
+    if name in ("tpe", "gp"):
+        return SeenStudy(study, MOST)
+    kinds: dict[str, type[ViewedStudy]] = {"cmaes": CmaEsStudy, "nsga2": NsgaStudy, "qmc": FirstStudy}
+    return kinds[name](study)
+
+
+def build_sampler(
+    name: str,
+    *,
+    seed: int,
+    own_seed: int,
+    trials: int,
+    seen: ViewedStudy | None = None,
+    generators: Generators | None = None,
+) -> BaseSampler:
     """The Optuna sampler of that name, for one proposal.
 
     Args:
@@ -45,12 +71,17 @@ def build_sampler(name: str, *, seed: int, own_seed: int, trials: int, seen: See
         own_seed: fixes what this proposal draws.
         trials: how many trials the sampler will see; model-based samplers spend at most a third of them, and at most
             10, on random points.
-        seen: what samplers that make a model are shown in the place of the study; None shows them the study.
+        seen: what samplers of which `models` is true are shown in the place of the study; None shows them the study.
+        generators: lent to the sampler, which then draws the same at less cost; None makes new ones. No other sampler
+            that they were lent to may be used any more.
 
     Raises:
         UsageError: `gp` without PyTorch.
     """
-    sampler = _plain_sampler(name, seed, own_seed, trials)
+    if generators is not None and name in ("tpe", "random"):
+        sampler = generators.lend(_plain_sampler(name, seed, None, trials), own_seed)
+    else:
+        sampler = _plain_sampler(name, seed, own_seed, trials)
     if seen is None or not models(name):
         return sampler
     from sweeps.search.seen_study import RecallingSampler
@@ -58,15 +89,17 @@ def build_sampler(name: str, *, seed: int, own_seed: int, trials: int, seen: See
     return RecallingSampler(sampler, seen)
 
 
-def _plain_sampler(name: str, seed: int, own_seed: int, trials: int) -> BaseSampler:
+def _plain_sampler(name: str, seed: int, own_seed: int | None, trials: int) -> BaseSampler:
     from optuna import samplers
     from optuna.exceptions import ExperimentalWarning
+
+    from sweeps.search.lean_tpe import LeanTpeSampler
 
     startup = max(2, min(10, trials // 3))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         if name == "tpe":
-            return samplers.TPESampler(
+            return LeanTpeSampler(
                 seed=own_seed, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True
             )
         if name == "cmaes":
@@ -95,7 +128,7 @@ def build_pruner(scheduler: Mapping[str, Any], *, epochs: int) -> BasePruner:
     """
     from optuna import pruners
 
-    from sweeps.search.rungs import RungHyperband, RungPruner
+    from sweeps.search.rungs import RungHyperband, RungMedian, RungPruner
 
     kind = scheduler["kind"]
     grace = int(scheduler.get("grace_epochs") or 1)
@@ -105,11 +138,11 @@ def build_pruner(scheduler: Mapping[str, Any], *, epochs: int) -> BasePruner:
     if kind == "hyperband":
         return RungHyperband(min_resource=grace, max_resource=max(epochs, grace), reduction_factor=factor)
     if kind == "median":
-        return pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=grace)
+        return RungMedian(n_startup_trials=3, n_warmup_steps=grace)
     return pruners.NopPruner()
 
 
-def _gp(seed: int, startup: int) -> BaseSampler:
+def _gp(seed: int | None, startup: int) -> BaseSampler:
     from optuna import samplers
 
     try:

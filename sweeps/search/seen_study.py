@@ -6,6 +6,7 @@ Pruners, reports and whoever asks for the study itself still see all of it. Impo
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Container, Sequence
 from typing import Any
 
@@ -14,17 +15,33 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from sweeps.search.lean_tpe import SeenTrial
 from sweeps.search.recall import Recall
 
+_NUMBER = operator.attrgetter("number")
 
-class _View(optuna.Study):
-    """A study in memory of which some trials are shown."""
+
+class ViewedStudy(optuna.Study):
+    """A study in memory of which some trials are shown. Tell it what is asked and told; the study it does not watch.
+
+    Attributes:
+        kinds: another view of the study, for the question which dimensions there are.
+    """
+
+    kinds: ViewedStudy
 
     def __init__(self, study: optuna.Study) -> None:
         super().__init__(study.study_name, study._storage, sampler=study.sampler, pruner=study.pruner)
 
+    def asked(self, trial: optuna.Trial) -> None:
+        """A trial was asked for."""
+
+    def told(self, trial: FrozenTrial) -> None:
+        """A trial has ended."""
+        raise NotImplementedError
+
     def shown(self) -> list[FrozenTrial]:
-        """A new list of them, in any order."""
+        """A new list of those shown, in any order."""
         raise NotImplementedError
 
     # Samplers ask by this name; `get_trials`, which others use, goes through it too.
@@ -33,31 +50,32 @@ class _View(optuna.Study):
     ) -> list[FrozenTrial]:
         shown = self.shown()
         chosen = shown if states is None else [trial for trial in shown if trial.state in states]
-        chosen.sort(key=lambda trial: trial.number)
+        chosen.sort(key=_NUMBER)
         return copy.deepcopy(chosen) if deepcopy else chosen
 
 
-class KindsStudy(_View):
-    """Of all ended trials with the same dimensions the first: enough to tell which dimensions there are."""
+class KindsStudy(ViewedStudy):
+    """Of all trials that ended alike with the same dimensions the first: enough to tell which dimensions there are."""
 
     def __init__(self, study: optuna.Study) -> None:
         super().__init__(study)
-        self._kinds: dict[frozenset[tuple[str, BaseDistribution]], FrozenTrial] = {}
+        self.kinds = self
+        self._kinds: dict[tuple[TrialState, frozenset[tuple[str, BaseDistribution]]], FrozenTrial] = {}
 
     def told(self, trial: FrozenTrial) -> None:
         """A trial was finished or pruned."""
-        kind = frozenset(trial.distributions.items())
+        kind = trial.state, frozenset(trial.distributions.items())
         first = self._kinds.get(kind)
         if first is None or trial.number < first.number:
             self._kinds[kind] = trial
 
     def shown(self) -> list[FrozenTrial]:
-        """See `_View`."""
+        """See `ViewedStudy`."""
         return list(self._kinds.values())
 
 
-class SeenStudy(_View):
-    """What a sampler learns from. Tell it what is asked and told; the study itself it does not watch.
+class SeenStudy(ViewedStudy):
+    """What a sampler that makes a model learns from: see `Recall`, and all open trials.
 
     Args:
         study: the whole study.
@@ -72,25 +90,49 @@ class SeenStudy(_View):
         self.kinds = KindsStudy(study)
 
     def asked(self, trial: optuna.Trial) -> None:
-        """A trial was asked for."""
+        """See `ViewedStudy`."""
         self._open[trial.number] = trial._trial_id
 
     def told(self, trial: FrozenTrial) -> None:
         """A trial has ended."""
         del self._open[trial.number]
         if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
-            self._recall.add(trial)
+            self._recall.add(SeenTrial(trial))
             self.kinds.told(trial)
 
     def shown(self) -> list[FrozenTrial]:
-        """See `_View`."""
+        """See `ViewedStudy`."""
         return [*self._recall.trials, *(self._storage.get_trial(item) for item in self._open.values())]
+
+
+class FirstStudy(ViewedStudy):
+    """What a sampler is shown that only asks whether there is a trial, and which dimensions the first one had."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        super().__init__(study)
+        self.kinds = self
+        self._ended = KindsStudy(study)
+        self._open: dict[int, int] = {}
+
+    def asked(self, trial: optuna.Trial) -> None:
+        """See `ViewedStudy`."""
+        self._open[trial.number] = trial._trial_id
+
+    def told(self, trial: FrozenTrial) -> None:
+        """See `ViewedStudy`."""
+        del self._open[trial.number]
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+            self._ended.told(trial)
+
+    def shown(self) -> list[FrozenTrial]:
+        """See `ViewedStudy`. Open ones only while none has ended."""
+        return self._ended.shown() or [self._storage.get_trial(item) for item in self._open.values()]
 
 
 class RecallingSampler(BaseSampler):
     """Any sampler, shown a view in the place of the study."""
 
-    def __init__(self, sampler: BaseSampler, seen: SeenStudy) -> None:
+    def __init__(self, sampler: BaseSampler, seen: ViewedStudy) -> None:
         self._sampler, self._seen = sampler, seen
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:

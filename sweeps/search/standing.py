@@ -7,7 +7,7 @@ exactly where the interrupted one stood.
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -16,8 +16,13 @@ from sweeps.search.open_trial import End, OpenTrial
 from sweeps.search.plan import Best, Known, Proposal, Stage, trial_uid
 from sweeps.search.proposer import Proposer
 from sweeps.search.replicates import Replicates, Settled
+from sweeps.search.tried import Tried
 
 ENDS = ("finished", "pruned", "failed")
+MISFIT = "memory"
+"""Kind of failure of a trial that was refused, as it cannot fit into its memory."""
+HOPELESS = frozenset({MISFIT, "oom", "nan", "invalid"})
+"""Kinds of failure that come of the parameters: samplers learn to leave such sets. A crash, a deadline or bad data may not."""
 ONCE = Replication()
 
 
@@ -57,18 +62,34 @@ class Standing:
         self._left = self.stages[0].trials
         self._proposers: dict[str, Proposer] = {}
         self._proposer: Proposer | None = None
+        self._tried: dict[str, Tried] = defaultdict(Tried)
+        self._cut: dict[str, int] = {}
+        self._refused: set[str] = set()
 
     @property
     def proposer(self) -> Proposer:
         """The proposer of the present stage; made when it is first asked for, so that a stage without trials needs none."""
         if self._proposer is None:
-            self._proposer = self.stages[self._stage].open(self.best)
+            self._proposer = self._opened(self.stages[self._stage])
         return self._proposer
 
     @property
     def stage(self) -> Stage:
         """The present stage."""
         return self.stages[self._stage]
+
+    @property
+    def used_up(self) -> bool:
+        """Whether the last stage has trials left to suggest and no parameter set for any of them."""
+        return self._stage + 1 == len(self.stages) and self._left > 0 and not self._more
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """Stages whose spaces have fewer parameter sets than trials were asked for, and by how many, as far as is known."""
+        known, present = dict(self._cut), self._left - self._more
+        if present:
+            known[self.stage.name] = known.get(self.stage.name, 0) + present
+        return known
 
     def missing_points(self, index: int, size: int | None) -> int:
         """How many trials of a stage its grid has no point for; 0 for a stage that is over, or without a grid.
@@ -91,14 +112,14 @@ class Standing:
     @property
     def left(self) -> int:
         """Trials that are still to be suggested, over all stages, repetitions included; while the search goes on, at most."""
-        own = self._left + len(self.longer) + sum(stage.trials for stage in self.stages[self._stage + 1 :])
+        own = self._more + len(self.longer) + sum(stage.trials for stage in self.stages[self._stage + 1 :])
         running = sum(not trial.proposal.replicate_of for trial in self.open.values())
         return own + self.replicates.coming(own + running, self.over)
 
     @property
     def over(self) -> bool:
         """Whether the search itself has ended: what is still to come are repetitions of what it found."""
-        last = self._stage + 1 >= len(self.stages) and not self._left and not self.longer
+        last = self._stage + 1 >= len(self.stages) and not self._more and not self.longer
         return last and all(trial.proposal.replicate_of for trial in self.open.values())
 
     @property
@@ -111,18 +132,20 @@ class Standing:
 
         Trials that go on from an ended one come first, then repetitions that are due.
 
+        A stage is used up, too, once every parameter set of its space was tried.
+
         Args:
             preferred: architectures that go first where their turn has nearly come, see `Proposer.ask`.
 
         Raises:
-            SweepError: a grid is used up, or a stage has no best trial to start from.
+            SweepError: a stage has no best trial to start from.
         """
         if self.longer:
             liked = (uid for uid in self.longer if self._proposals[uid].architecture in preferred)
             return self._continuing(next(liked, self.longer[0]))
         if due := self.replicates.due(self.over):
             return self.replicates.repetition(*due, self._number)
-        while self._left == 0:
+        while not self._more:
             if self.open or self._stage + 1 >= len(self.stages):
                 return None
             self._enter(self._stage + 1)
@@ -137,7 +160,8 @@ class Standing:
         if not proposal.continues and not proposal.replicate_of:
             while self.stages[self._stage].name != proposal.stage:
                 self._enter(self._stage + 1)
-            self.proposer.adopt(proposal.uid, proposal.architecture, proposal.parameters)
+            drawn = [(uid, known.architecture, known.parameters) for uid, known in self._named(proposal.drawn)]
+            self.proposer.adopt(proposal.uid, proposal.architecture, proposal.parameters, drawn=drawn)
         self._take(proposal)
 
     def started(self, uid: str, attempt: int, epoch: int = 0) -> None:
@@ -169,11 +193,16 @@ class Standing:
         """Try a failed trial again."""
         proposal = self._proposals[uid]
         del self.ended[uid]
+        self._refused.discard(uid)
         self.replicates.reopened(proposal)
         if uid in self._proposers:
             self._proposers[uid].adopt(uid, proposal.architecture, proposal.parameters, again=True)
         self.open[uid] = OpenTrial(proposal, attempt=self._attempts[uid], again=True)
         self.queue.append(uid)
+
+    def refused(self, uid: str) -> None:
+        """The trial, whose failure follows, cannot work with its parameters: samplers learn that, see `Proposer.tell`."""
+        self._refused.add(uid)
 
     def end(self, uid: str, state: str, values: Sequence[float] = (), updates: int = 0) -> None:
         """The trial has ended for good with this state and these objective values."""
@@ -193,14 +222,19 @@ class Standing:
     def extend(self, added: int, epochs: int | None, longer: Iterable[str], stage: Stage | None) -> None:
         """More trials, longer trials, or another space for what is to come.
 
+        Trials for which the space had no parameter set are not asked for once more.
+
         Args:
             added: trials on top of what is left of the last stage.
             epochs: length of trials from now on; None keeps it.
             longer: ended trials that new ones go on from, up to `epochs`.
             stage: replaces the last stage's way of proposing; its sampler learns what the old one knew.
         """
+        self._forgo()
         self.epochs = epochs or self.epochs
-        self.longer.extend(longer)
+        for uid in longer:
+            self.longer.append(uid)
+            self._note(self._proposals[uid], self.epochs)
         last = len(self.stages) - 1
         if self._stage == last:
             self._left += added
@@ -226,8 +260,9 @@ class Standing:
         reports = self._waiting.pop(uid).reports
         self.ends.append(End(uid, found.state, found.values))
         if uid in self._proposers:
-            self._proposers[uid].tell(uid, found.state, found.values, updates=found.updates)
-            self._known.append(_known(found, reports))
+            state = "refused" if uid in self._refused else found.state
+            self._proposers[uid].tell(uid, state, found.values, updates=found.updates)
+            self._known.append(_known(found, state, reports))
         if found.state == "finished" and found.values:
             self._consider(found.proposal, found.values[0])
 
@@ -239,6 +274,8 @@ class Standing:
         else:
             self._left -= 1
             self._proposers[proposal.uid] = self.proposer
+        if not proposal.replicate_of:
+            self._note(proposal, proposal.epochs)
         self._number = max(self._number, proposal.number + 1)
         self._proposals[proposal.uid] = proposal
         self.open[proposal.uid] = OpenTrial(proposal)
@@ -250,7 +287,32 @@ class Standing:
         known = (old.stage, old.architecture, old.parameters, old.seed, old.fold)
         return Proposal(name, self._number, *known, self.epochs, uid)
 
+    @property
+    def _more(self) -> int:
+        """Trials that the present stage still has, and its space parameter sets for."""
+        if not self._left:
+            return 0
+        sets = self.proposer.sets_left(self.epochs)
+        return self._left if sets is None else min(self._left, sets)
+
+    def _note(self, proposal: Proposal, epochs: int) -> None:
+        """The trial's parameter set is trained for so many epochs: no search is to do that again."""
+        self._tried[proposal.stage].add(proposal.uid, proposal.architecture, proposal.parameters, epochs)
+
+    def _named(self, uids: Iterable[str]) -> list[tuple[str, Proposal]]:
+        return [(uid, self._proposals[uid]) for uid in uids]
+
+    def _opened(self, stage: Stage) -> Proposer:
+        proposer = stage.open(self.best)
+        proposer.share(self._tried[stage.name])
+        return proposer
+
+    def _forgo(self) -> None:
+        """Give up the trials for which the present stage has no parameter set."""
+        self._cut, self._left = self.missing, self._more
+
     def _enter(self, index: int) -> None:
+        self._forgo()
         self._stage, self._left, self._proposer = index, self.stages[index].trials, None
 
     def _replace(self, last: int, stage: Stage) -> None:
@@ -258,7 +320,7 @@ class Standing:
         self.stages[last] = Stage(stage.name, self.stages[last].trials, stage.open)
         if self._stage != last:
             return
-        proposer = self._proposer = stage.open(self.best)
+        proposer = self._proposer = self._opened(stage)
         for known in self._known:
             if known.stage == stage.name:
                 proposer.learn(known)
@@ -279,14 +341,14 @@ class Standing:
         self.best = Best(proposal.uid, proposal.architecture, dict(proposal.parameters), value)
 
 
-def _known(found: Settled, reports: Sequence[float]) -> Known:
+def _known(found: Settled, state: str, reports: Sequence[float]) -> Known:
     proposal = found.proposal
     return Known(
         proposal.uid,
         proposal.stage,
         proposal.architecture,
         proposal.parameters,
-        found.state,
+        state,
         found.values,
         tuple(reports),
         found.updates,

@@ -31,6 +31,13 @@ class Dimension:
         return self.choices[0]
 
     @property
+    def first(self) -> Any:
+        """The first choice, or the low end of a range."""
+        if self.kind == "categorical":
+            return self.choices[0]
+        return int(self.bounds[0]) if self.kind == "int" else self.bounds[0]
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """`(low, high)` of a range."""
         assert self.low is not None and self.high is not None, "only ranges have bounds"

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from liverseg.config import FITS, LABELS, PARAMETERS, SLICES
+from liverseg.config import FITS, LABELS, PARAMETERS, SLICES, PlateauRule
 from results.sweep_parts import Objective
 from sweeps.spec.catalogue import (
     BUDGETS,
@@ -142,6 +142,29 @@ class SearchSection(Section):
         return tuple(Objective(metric, METRICS[metric]) for metric in self.objective)
 
 
+class PlateauSection(Section):
+    """When a learning curve counts as flat: a training then ends, and its score counts in full. A whole number stands for
+    `epochs`. The curve of a network that finds the liver and no tumour yet is flat too: give `grace_epochs` for that.
+    """
+
+    epochs: int = Field(ge=3, le=10_000)
+    """So many epochs together brought less than `gain`, and their median slope promises less in as many more."""
+    gain: float = Field(0.005, gt=0.0, le=1.0)
+    """Rise of the validation score that is worth so many epochs."""
+    grace_epochs: int | None = Field(None, ge=1, le=10_000)
+    """Epochs that every training gets; twice `epochs` if left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count(cls, value: Any) -> Any:
+        return {"epochs": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+    def rule(self) -> PlateauRule:
+        """The rule as trainings know it."""
+        grace = 2 * self.epochs if self.grace_epochs is None else self.grace_epochs
+        return PlateauRule(epochs=self.epochs, gain=self.gain, grace_epochs=grace)
+
+
 class TrainSection(Section):
     """How one network is trained. Every parameter of `search.space` may stand here, with one value for all trials."""
 
@@ -155,6 +178,8 @@ class TrainSection(Section):
     """Fixes initial weights, order of the data and augmentation."""
     early_stopping: int | None = Field(None, ge=1)
     """Epochs without a better validation score after which a training ends; left out, none does."""
+    plateau: PlateauSection | None = None
+    """Ends trainings whose learning curve has flattened, as `plateau: 5` or with more words; left out, none."""
     fixed: Annotated[tuple[Dimension, ...], PlainValidator(lambda value: value)] = Field((), exclude=True)
 
     @model_validator(mode="before")

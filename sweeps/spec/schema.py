@@ -34,6 +34,7 @@ def json_schema() -> Schema:
     del definitions["TrainSection"]["properties"]["fixed"]
     definitions["TrainSection"]["properties"] |= {name: value_schema(item) for name, item in PARAMETERS.items()}
     definitions["SchedulerSection"] = _word_or_mapping(definitions["SchedulerSection"])
+    definitions["PlateauSection"] = _count_or_mapping(definitions["PlateauSection"])
     return {"$schema": DIALECT, "$id": f"urn:liversweep:spec:{SCHEMA_VERSION}", **schema, "title": "liversweep spec"}
 
 
@@ -91,6 +92,11 @@ def _architectures(parameters: Schema) -> Schema:
 def _word_or_mapping(mapping: Schema) -> Schema:
     kinds = mapping["properties"]["kind"]["enum"]
     return {"description": mapping["description"], "anyOf": [{"enum": kinds}, mapping]}
+
+
+def _count_or_mapping(mapping: Schema) -> Schema:
+    count = {key: item for key, item in mapping["properties"]["epochs"].items() if key != "description"}
+    return {"description": mapping["description"], "anyOf": [count, mapping]}
 
 
 def _mapping(properties: Schema) -> Schema:

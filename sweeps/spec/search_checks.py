@@ -197,4 +197,14 @@ def _stage_warnings(spec: Spec, stage: Stage) -> Iterator[str]:
         size = space.size(name)
         if size is not None and size < share and (stage.architectures or name == space.architectures[0]):
             who = name if stage.architectures else "the winner"
-            yield f"{place}{who} has only {size} different parameter sets for about {share} trials; some repeat"
+            sets = "1 parameter set" if size == 1 else f"{size} different parameter sets"
+            yield f"{place}{who} has only {sets} for about {share} trials; none is trained twice{_then(spec, stage, space)}"
+
+
+def _then(spec: Spec, stage: Stage, space: Space) -> str:
+    """What comes of the trials for which an architecture has no parameter set."""
+    names = space.architectures if stage.architectures else space.architectures[:1]
+    sizes = [space.size(name) for name in names]
+    if None in sizes or sum(size or 0 for size in sizes) >= trials_of(spec, stage.name):
+        return ", and others get the trials that it leaves"
+    return f", so there will be {sum(size or 0 for size in sizes)} trials and not {trials_of(spec, stage.name)}"

@@ -155,7 +155,9 @@ def _take_out(values: dict[str, Any], path: Path) -> None:
         if isinstance(parent, dict) and part not in parent:
             return  # gone with something above it
         parent = parent[part]
-    if path[-1] in parent:
+    if not hasattr(parent, "__delitem__"):
+        _take_out(values, path[:-1])  # one value that stands for a section
+    elif path[-1] in parent:
         del parent[path[-1]]
     elif path[-1] in _PLACEHOLDERS:
         parent[path[-1]] = copy.deepcopy(_PLACEHOLDERS[str(path[-1])])

@@ -25,6 +25,8 @@ NAMES = (
     "evaluate",
     "sweep",
     "scale",
+    "sampler",
+    "wasted",
     "rivals",
 )
 QUICK = "--quick"

@@ -59,6 +59,8 @@ def fake_setting(place: Workplace, folder: SweepFolder) -> TrialSetting:
         labels=tuple(spec.data.labels),
         threads=1,
         updates=spec.train.updates,
+        early_stopping=spec.train.early_stopping,
+        plateau=spec.train.plateau.rule() if spec.train.plateau else None,
         deadline_s=spec.trial.deadline_s,
         stall_s=spec.trial.stall_s,
         memory_bytes=spec.trial.memory_bytes,

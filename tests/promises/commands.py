@@ -15,6 +15,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("show", "NAME", "--factors"),
     ("show", "NAME", "--json"),
     ("show", "NAME", "--trial", "t0000"),
+    ("show", "NAME", "--time"),
+    ("show", "NAME", "--time", "--json"),
     ("report", "NAME"),
     ("compare", "NAME", "--against", "study"),
     ("compare", "NAME", "--against", "study", "--json"),

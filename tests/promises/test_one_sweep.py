@@ -7,7 +7,9 @@ import json
 import pickle
 import shutil
 import stat
+import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +64,7 @@ class Place:
 
     folder: Path
     run: Result
+    wall_s: float = 0.0
 
     @property
     def sweep(self) -> Path:
@@ -84,7 +87,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     (folder / "home").mkdir()
     (folder / "spec.yaml").write_text(SPEC)
     place = Place(folder, Result(-1, "", ""))
-    place = Place(folder, place.command("run", "spec.yaml", "--skip-bad", "--plain"))
+    began = time.monotonic()
+    result = place.command("run", "spec.yaml", "--skip-bad", "--plain")
+    place = Place(folder, result, time.monotonic() - began)
     assert place.run.code == 0, place.run.err
     assert [trial.state for trial in place.trials] == ["finished", "finished"]
     assert ray_processes_of(folder) == []
@@ -97,6 +102,24 @@ def said(place: Place) -> dict[str, Result]:
     words = {" ".join(command): place.command(*named(command, "small")) for command in COMMANDS}
     assert all(result.code == 0 for result in words.values()), words
     return {"run": place.run} | words
+
+
+def test_where_the_time_went_adds_up_to_the_wall(place: Place) -> None:
+    """Driver and workers measured it on their own; ledger, command and the test's own clock say how long it was in all."""
+    found = json.loads(place.command("show", "small", "--time", "--json").out)
+    parts = {name: part["seconds"] for name, part in found["parts"].items()}
+    assert all(seconds > 0 for seconds in parts.values()), parts
+    assert found["runs_not_told"] == 0 and found["not_told_s"] < 0.05 * found["wall_s"]
+    assert abs(sum(parts.values()) - found["wall_s"]) < 0.05 * found["wall_s"]
+    events = [json.loads(line) for line in (place.sweep / "ledger.jsonl").read_bytes().splitlines()]
+    ready = next(event for event in events if event["event"] == "ready")
+    last, first = (datetime.fromisoformat(event["time"]) for event in (events[-1], ready))
+    recorded = ready["seconds"] + (last - first).total_seconds() + found["after_the_ledger_s"]
+    assert abs(sum(parts.values()) - recorded) < 0.05 * recorded
+    assert found["after_the_ledger_s"] > 0 and set(found["preparation_s"]) >= {"start", "checks", "cluster", "scans"}
+    assert recorded < place.wall_s
+    report = (place.sweep / "report" / "report.html").read_text()
+    assert "Where the time went" in report and "wall time of the sweep (" in report
 
 
 def test_s02_no_command_is_forgotten() -> None:

@@ -39,6 +39,7 @@ from liverseg.preprocess.window import WindowParams
 from liverseg.training.best import BestEpoch, improves
 from liverseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from liverseg.training.epoch_part import EpochPart
+from liverseg.training.plan import stop_reason
 from liverseg.training.record import EpochRecord, history_columns, plain
 
 FAKE = "tests.sweeps.fake_trainer:FakeRun"
@@ -103,7 +104,7 @@ class FakeRun:
 
     @property
     def stop_reason(self) -> str | None:
-        return "epochs" if len(self.history) >= self.config.epochs else None
+        return stop_reason(self.config, BATCHES, self.history)
 
     @property
     def finished(self) -> bool:

@@ -159,7 +159,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     # With Keras in this process from other tests, tidying up after a trial that did not use it takes a second.
-    monkeypatch.setattr("sweeps.executor.session._release", lambda: None)
+    monkeypatch.setattr("sweeps.executor.session.tidy", lambda **_: None)
     for module in (sweeps.run, sweeps.resume, sweeps.fork):
         monkeypatch.setattr(module, "checked_cohort", no_scans)
         monkeypatch.setattr(module, "interruptible", contextlib.nullcontext)

@@ -11,6 +11,7 @@ from results.reports.sections.parameters import make_parameters
 from results.reports.sections.selection import make_selection
 from results.reports.sections.strata import make_strata
 from results.reports.sections.test import make_test
+from results.reports.sections.time import make_time
 
 SECTIONS: tuple[MakeSection, ...] = (
     make_test,
@@ -21,6 +22,7 @@ SECTIONS: tuple[MakeSection, ...] = (
     make_overlays,
     make_importances,
     make_parameters,
+    make_time,
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.config import Slots
 from sweeps.costs import estimate as module
-from sweeps.costs.estimate import PROBE_BATCH, Estimate, estimate
+from sweeps.costs.estimate import PROBE_BATCH, Estimate, estimate, share_out
 from sweeps.costs.fit import Room
 from sweeps.costs.needs import ESTIMATE_ERROR
 from tests.sweeps.spec.texts import load_text
@@ -209,3 +209,11 @@ def test_trials_on_gpus_have_their_arrays_there(tmp_path: Path) -> None:
         30 + 200 * 16 / PROBE_BATCH
     )
     assert found.hopeless and "raise trial.gpus to" in found.misfits[1]
+
+
+def test_no_more_trials_are_counted_than_there_are_parameter_sets(tmp_path: Path) -> None:
+    """Four sets of `unet` and two of `encoder_decoder`."""
+    for asked, counts in ((5, (3, 2)), (6, (4, 2)), (9, (4, 2))):
+        found = of(tmp_path, SPEC.replace("trials: 5", f"trials: {asked}"))
+        assert tuple(row.trials for row in found.architectures) == counts and found.trials == sum(counts)
+    assert share_out(7, [1, None, None]) == [1, 3, 3] and share_out(3, []) == []

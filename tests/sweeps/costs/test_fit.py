@@ -152,7 +152,7 @@ def test_without_a_measurement_a_floor_grows_with_everything_that_costs(name: st
     assert floor(64, batch_size=16, mixed_precision=True) < floor(64, batch_size=16)
     assert floor(64, batch_size=16, xla=True) < floor(64, batch_size=1)
     facts = describe(name, size_px=64)
-    assert floor_mb(facts, {}, gpu=True) == pytest.approx(floor_mb(facts, {}, gpu=False) - FLOOR_PROCESS_MB)
+    assert 0 < floor_mb(facts, {}, gpu=True) < floor_mb(facts, {}, gpu=False) - FLOOR_PROCESS_MB
 
 
 def test_what_stays_goes_with_the_weights_and_what_a_step_makes_with_its_maps() -> None:

@@ -49,6 +49,6 @@ def test_without_a_limit_it_is_the_share_of_the_machine_and_elsewhere_nobody_kno
 def test_on_a_gpu_the_card_counts(tmp_path: Path) -> None:
     cards = Machine(2, 10**12, (40_960,))
     (unet,) = notes_of(tmp_path, "trial.gpus=0.25", machine=cards)
-    assert "trial.gpus 0.25 of a card of 43 GB" in unet and unet.endswith("or use a larger card")
+    assert "trial.gpus 0.25 of a card of 43 GB" in unet and unet.endswith("or raise trial.gpus to 0.72")
     with pytest.raises(UsageError, match="share of the GPU is too small"):
         notes_of(tmp_path, "trial.gpus=0.02", machine=cards)

@@ -50,6 +50,11 @@ def attempt(sweep: Path, wanted: dict[str, Any] | None = None, **changes: Any) -
     return run_trial(TrialSession({**wanted, "state": path}, setting(sweep, **changes)))
 
 
+def timeless(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without what its step took."""
+    return {name: value for name, value in result.items() if name != "times_s"}
+
+
 def forked(work: Callable[[], None], limit_s: int = 30) -> int:
     """Do the work in a fork of this process: its exit status, negative for a signal; 98 when it raised."""
     child = os.fork()

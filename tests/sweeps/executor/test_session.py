@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sweeps.errors import SweepError
 from sweeps.executor.session import TrialSession
 from sweeps.search.states import newest_state
 from sweeps.trial_files import FAILED, FINAL, LATEST, STOP, WORKER, write_record
-from tests.sweeps.executor.attempts import UID, attempt, forked, payload, record, run_trial, setting
+from tests.sweeps.executor.attempts import UID, attempt, forked, payload, record, run_trial, setting, timeless
 from tests.sweeps.fake_trainer import FakeRun, fault_parameters
 from tests.sweeps.trees import tree
 
@@ -80,6 +81,22 @@ def test_an_attempt_reports_every_epoch_and_leaves_its_records(tmp_path: Path) -
     worker = record(tmp_path, WORKER)
     assert worker is not None and (worker["pid"], worker["attempt"]) == (os.getpid(), 1)
     assert (tmp_path / "trials" / UID / "heartbeat").exists()
+
+
+def test_every_step_tells_where_the_time_of_the_attempt_went_so_far(tmp_path: Path) -> None:
+    told = [dict(result["times_s"]) for result in attempt(tmp_path)]
+    assert told[-1].keys() == {"start_up", "training", "checkpointing", "validation"}
+    for before, after in pairwise(told):
+        assert all(after[name] >= seconds for name, seconds in before.items())
+    final = record(tmp_path, FINAL)
+    assert final is not None and 0 < sum(final["times_s"].values()) <= sum(told[-1].values())
+
+
+def test_a_failure_tells_it_too(tmp_path: Path) -> None:
+    with pytest.raises(SweepError):
+        attempt(tmp_path, trainer="never:Built")
+    failed = record(tmp_path, FAILED)
+    assert failed is not None and failed["times_s"].keys() == {"start_up"}
 
 
 def test_a_kill_at_any_write_loses_nothing_that_was_reported(tmp_path: Path) -> None:
@@ -159,7 +176,7 @@ def test_a_stop_keeps_the_part_of_an_epoch_that_is_done(tmp_path: Path, monkeypa
     state = tmp_path / "sweep" / results[-1]["checkpoint"]["path"]
     position = read_position(state)
     assert (position.epochs, position.batches, position.updates) == (1, 3, 7)
-    assert results[-1] == {
+    assert timeless(results[-1]) == {
         "stopped": True,
         "done": True,
         "epoch": 1,
@@ -179,7 +196,7 @@ def test_a_stop_keeps_the_part_of_an_epoch_that_is_done(tmp_path: Path, monkeypa
 def test_a_stop_before_anything_is_built_costs_nothing(tmp_path: Path) -> None:
     (tmp_path / STOP).touch()
     (result,) = attempt(tmp_path, trainer="never:Built")
-    assert result == {"stopped": True, "done": True, "epoch": 0, "last": False, "checkpoint": None}
+    assert timeless(result) == {"stopped": True, "done": True, "epoch": 0, "last": False, "checkpoint": None}
     (tmp_path / STOP).unlink()
     session = TrialSession(payload(), setting(tmp_path))
     session.step()
@@ -441,6 +458,7 @@ def test_a_trial_gives_signs_of_life_and_hears_the_order_to_stop_while_its_data_
     slow = Slow(tmp_path, stop)
     results = attempt(tmp_path, trainer=f"{HERE}:Reading", prepared=slow)
     if stop:
-        assert results == [{"stopped": True, "done": True, "epoch": 0, "last": False, "checkpoint": None}]
+        stopped = {"stopped": True, "done": True, "epoch": 0, "last": False, "checkpoint": None}
+        assert [timeless(result) for result in results] == [stopped]
     else:
         assert slow.beats == 2 and results[-1]["last"]

@@ -128,6 +128,18 @@ def test_a_trial_that_is_done_has_time_to_say_so(tmp_path: Path) -> None:
     assert case.after(LIMIT_S) == (UID,)
 
 
+def test_a_worker_that_is_alive_costs_a_look_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    theirs = trial_files.read_record
+    monkeypatch.setattr(trial_files, "read_record", lambda folder, name: read.append(name) or theirs(folder, name))
+    case = Case(tmp_path, deadline_s=100 * LIMIT_S, stall_s=LIMIT_S)
+    case.sign()
+    for _ in range(10):
+        case.beat()
+        assert case.after(LIMIT_S) == ()
+    assert read == [trial_files.WORKER]
+
+
 @pytest.fixture
 def process() -> Any:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:

@@ -124,7 +124,7 @@ def test_a_proposal_touches_no_more_trials_however_many_there_are(monkeypatch: p
         raise AssertionError("all trials were asked for")
 
     monkeypatch.setattr(SeenStudy, "shown", counted)
-    monkeypatch.setattr("sweeps.search.proposer.MOST", BEST + 5)
+    monkeypatch.setattr("sweeps.search.sampler.MOST", BEST + 5)
     proposer = Proposer(Space("search", (("unet", (RATE,)),)), plan(trials=100, scheduler={"kind": "asha"}))
     monkeypatch.setattr("optuna.study.Study._get_trials", refused)
     search(proposer, 100)

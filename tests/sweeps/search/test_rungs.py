@@ -5,9 +5,10 @@ import random
 
 import optuna
 import pytest
-from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
 
-from sweeps.search.rungs import RungHyperband, RungPruner
+from sweeps.search.listener import Listener
+from sweeps.search.rungs import RungHyperband, RungMedian, RungPruner
 
 EPOCHS = 9
 
@@ -19,6 +20,10 @@ def halving(first: int) -> tuple[BasePruner, BasePruner]:
 def hyperband(first: int) -> tuple[BasePruner, BasePruner]:
     common = {"min_resource": first, "max_resource": EPOCHS, "reduction_factor": 3}
     return RungHyperband(**common), HyperbandPruner(**common)
+
+
+def median(first: int) -> tuple[BasePruner, BasePruner]:
+    return tuple(kind(n_startup_trials=3, n_warmup_steps=first) for kind in (RungMedian, MedianPruner))
 
 
 def decisions(pruner: BasePruner, direction: str) -> list[tuple[int, list[str], list[tuple[int, bool]]]]:
@@ -38,15 +43,19 @@ def decisions(pruner: BasePruner, direction: str) -> list[tuple[int, list[str], 
             if answers[-1][1] or rng.random() < 0.2:
                 break
         running.remove((trial, answers))
-        state = optuna.trial.TrialState.PRUNED if answers[-1][1] else optuna.trial.TrialState.FAIL
-        told = study.tell(trial, state=state)
+        failed = optuna.trial.TrialState.PRUNED if answers[-1][1] else optuna.trial.TrialState.FAIL
+        finished = len(answers) == EPOCHS or rng.random() < 0.5
+        told = study.tell(trial, rng.random()) if finished else study.tell(trial, state=failed)
+        if isinstance(pruner, Listener):
+            pruner.told(told)
         said.append((told.number, sorted(told.system_attrs), answers))
     return said
 
 
+@pytest.mark.filterwarnings("ignore:All-NaN slice")
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
 @pytest.mark.parametrize("first", [1, 2])
-@pytest.mark.parametrize("kind", [halving, hyperband])
+@pytest.mark.parametrize("kind", [halving, hyperband, median])
 def test_the_decisions_are_optunas(kind, first: int, direction: str) -> None:
     ours, theirs = kind(first)
     found = decisions(ours, direction)
@@ -62,3 +71,4 @@ def test_a_decision_looks_at_no_other_trial(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(f"optuna.study.Study.{name}", refused)
     decisions(RungPruner(1, 3), "maximize")
     decisions(RungHyperband(min_resource=1, max_resource=EPOCHS, reduction_factor=3), "maximize")
+    decisions(RungMedian(3, 1), "maximize")

@@ -198,10 +198,13 @@ class TestWarnings:
         (warning,) = load_text(tmp_path, SMALL, f"search.sampler={sampler}", space).warnings
         assert warning == f"sampler {sampler} only models numbers; loss is drawn at random"
 
-    def test_a_small_space_repeats(self, tmp_path: Path) -> None:
+    def test_a_small_space_is_said(self, tmp_path: Path) -> None:
         text = SMALL.replace("trials: 4", "trials: 6")
         loaded = load_text(tmp_path, text, "search.architectures.unet={batch_size: [4, 8, 16]}")
-        assert loaded.warnings == ("segnet has only 1 different parameter sets for about 3 trials; some repeat",)
+        few = "segnet has only 1 parameter set for about 3 trials; none is trained twice"
+        assert loaded.warnings == (f"{few}, so there will be 4 trials and not 6",)
+        wide = load_text(tmp_path, text, "search.architectures.unet={learning_rate: {log: [1e-4, 1e-2]}}")
+        assert wide.warnings == (f"{few}, and others get the trials that it leaves",)
 
     def test_a_documented_stage_has_none(self, tmp_path: Path) -> None:
         assert load_text(tmp_path, STAGED).warnings == ()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from liverseg.config import PlateauRule
 from sweeps.errors import SpecError
 from sweeps.spec import READY_MADE, Objective, init_spec, load_spec, ready_made, spec_from_resolved, summary_lines
 from tests.sweeps.spec.texts import DOCUMENTED, SMALL, STAGED, load_text, problems_of
@@ -181,6 +182,13 @@ class TestPaths:
 
 
 class TestReadyMade:
+    def test_quickstart_ends_trainings_that_fall_behind(self) -> None:
+        spec = load_spec("quickstart").spec
+        assert (spec.search.scheduler.kind, spec.search.scheduler.grace_epochs) == ("asha", 4)
+        assert spec.search.scheduler.grace_epochs < spec.train.epochs
+        # Its curves wait at the Dice of the liver alone before tumours are found: flat, and not at their end.
+        assert spec.train.plateau is None and spec.train.early_stopping is None
+
     @pytest.mark.parametrize("name", READY_MADE)
     def test_loads_without_a_warning(self, name: str) -> None:
         loaded = load_spec(name)
@@ -241,6 +249,7 @@ class TestInit:
             "# augment_rotate_deg:",
             "# updates:",
             "# early_stopping:",
+            "# plateau: 5",
             "# stall:",
             "# memory:",
         )
@@ -254,10 +263,33 @@ class TestInit:
         )
         loaded = load_text(tmp_path, text.replace("size: [64, 128]  ", "size: [64, 128, 192]  "))
         assert loaded.spec.train.early_stopping == 5
+        assert loaded.spec.train.plateau is not None and loaded.spec.train.plateau.rule().first_epoch == 10
         commented = load_text(tmp_path, ready_made("template")).spec
         assert {"best", "last", "every", "min_free_bytes"} <= loaded.spec.keep.model_fields_set
         assert (loaded.spec.keep, loaded.spec.trial.stall_s) == (commented.keep, commented.trial.stall_s)
         assert [stage.name for stage in loaded.spec.stages] == ["architectures", "resolution"]
+
+
+class TestPlateau:
+    @pytest.mark.parametrize(
+        ("text", "rule"),
+        [
+            ("5", PlateauRule(epochs=5, gain=0.005, grace_epochs=10)),
+            ("{epochs: 4, gain: 0.02, grace_epochs: 3}", PlateauRule(epochs=4, gain=0.02, grace_epochs=3)),
+        ],
+    )
+    def test_a_number_or_more_words_say_when_a_curve_is_flat(
+        self, tmp_path: Path, text: str, rule: PlateauRule
+    ) -> None:
+        loaded = load_text(tmp_path, SMALL, f"train.plateau={text}")
+        assert loaded.spec.train.plateau is not None and loaded.spec.train.plateau.rule() == rule
+        assert spec_from_resolved(loaded.spec.resolved()) == loaded.spec
+        assert load_text(tmp_path, SMALL).spec.train.plateau is None
+
+    @pytest.mark.parametrize("text", ["2", "true", "{gain: 0.1}", "{epochs: 5, gain: 0}", "{epochs: 5, grace: 3}"])
+    def test_anything_else_is_refused(self, tmp_path: Path, text: str) -> None:
+        (problem,) = problems_of(tmp_path, SMALL, f"train.plateau={text}")
+        assert ": train.plateau" in str(problem)
 
 
 class TestOverrides:
