@@ -49,6 +49,7 @@ def epoch_seconds(work: Work, arrays: Arrays, parts: tuple[Any, Any], network: s
     for _ in range(epochs):
         run.run_epoch()
     own = clock() - began
+    bare_epoch(run.network, work, arrays)  # its last batch of validation slices may have a shape of its own
     began = clock()
     for _ in range(epochs):
         bare_epoch(run.network, work, arrays)
