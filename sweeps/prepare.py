@@ -1,9 +1,11 @@
 """Preparation on Ray: tasks whose return values are what every trial reads, in whatever fold and part.
 
-A case that has to be prepared is a task of its own. Cases that the disk cache holds are read several by a task: reading one
-costs little more than a task does.
+A case that has to be prepared is a task of its own. Cases that the disk cache holds are read by the driver, one after the
+other, where there is but one machine: starting a worker process costs more than reading a hundred. On several machines, and
+where there is much to read, tasks read them, several each.
 
-A return value of a task is rebuilt by Ray when the node that held it dies. Each case is there once: folds and parts are lists
+A return value of a task is rebuilt by Ray when the node that held it dies; what the driver has put there is gone only with the one
+machine that there is. Each case is there once: folds and parts are lists
 of pseudonyms. A disk cache behind the tasks makes a second sweep on the same data prepare nothing.
 """
 
@@ -30,6 +32,8 @@ FITS_SHARE = 0.75
 """Of an object store that prepared cases may take. Ray moves objects to disk from eight tenths on."""
 READ_BYTES = 64 * 2**20
 """Of cache entries that one task reads."""
+READ_HERE_BYTES = 2**30
+"""Of cache entries that the driver reads: a second or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +139,14 @@ def prepare_on_ray(
     folds = [{part: cohort.part(part, fold) for part in parts} for fold in range(count)]
     cases = {case.uid: case for fold in folds for part in parts for case in fold[part]}
     scored = frozenset(case.uid for fold in folds for part in parts if part != "train" for case in fold[part])
+    here, elsewhere = by_reader(cases.values(), config, cache, len(machines()))
     returned: dict[str, list[Any]] = {}
-    for group in groups(cases.values(), config, cache):
+    for group in elsewhere:
         refs = _submit(ray.remote(_prepare), group, config, cache, scored)
         returned |= dict(zip([case.uid for case in group], refs, strict=True))
+    for case in here:
+        # The tasks go on meanwhile.
+        returned[case.uid] = [ray.put(value) for value in _prepare((case,), config, cache, scored)]
     reports = {}
     for uid, refs in returned.items():
         reports[uid] = _get(refs[0])
@@ -187,21 +195,32 @@ class _Report:
     data_bytes: int
 
 
-def groups(cases: Iterable[Case], config: PrepareConfig, cache: Path | None) -> Iterator[tuple[Case, ...]]:
-    """The cases, those that have to be prepared first and alone, those in the cache in groups of `READ_BYTES`.
+def by_reader(
+    cases: Iterable[Case], config: PrepareConfig, cache: Path | None, machines: int
+) -> tuple[tuple[Case, ...], tuple[tuple[Case, ...], ...]]:
+    """The cases that the driver reads from the cache, and the groups of those that are a task's each.
 
-    Whether an entry is there is asked of this machine. Where workers see another disk it may be wrong, and costs time only.
+    Cases that have to be prepared come first and alone, those in the cache in groups of `READ_BYTES`. Whether an entry is
+    there is asked of this machine. Where workers see another disk it may be wrong, and costs time only.
     """
     from liverseg.preprocess import Cache, cache_keys
 
+    fresh: list[tuple[Case, ...]] = []
     held: list[tuple[Case, int]] = []
     for case in cases:
         keys = cache_keys(case.image_sha256, case.mask_sha256, config).values()
         size = None if cache is None else Cache(cache).size_bytes(keys)
         if size is None:
-            yield (case,)
+            fresh.append((case,))
         else:
             held.append((case, size))
+    if machines == 1 and sum(size for _, size in held) <= READ_HERE_BYTES:
+        return tuple(case for case, _ in held), tuple(fresh)
+    return (), (*fresh, *_grouped(held))
+
+
+def _grouped(held: Sequence[tuple[Case, int]]) -> Iterator[tuple[Case, ...]]:
+    """Cases with their bytes, in groups of `READ_BYTES`, or alone where they are larger."""
     group: list[Case] = []
     filled = 0
     for case, size in held:
