@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sweeps.spec import Spec, spec_from_resolved
 from sweeps.spec.complete import complete
 from tests.benchmarks.quality.choices import BASE_FILTERS, BATCH_SIZES, EPOCHS, FIXED, LEARNING_RATES, SIZES_PX
+from tests.benchmarks.quality.twists import FEW_RANDOM, ORDERED, UNIVARIATE
 
 STUDY, GRID, RANDOM, JOINT = "one factor at a time", "grid", "random", "joint TPE + ASHA"
 STRONG_STUDY = "one factor at a time, from 1e-3"
-TRIALS = 60
-"""Of methods that end trials early: more than the epochs will do for."""
+TRIALS, TRIALS_REMEMBERED = 60, 200
+"""Of methods that end trials early, and of those that also answer repeats from memory: more than the epochs will do for."""
 
 _ASHA = {"kind": "asha"}
 _SPACE = {"learning_rate": list(LEARNING_RATES), "batch_size": list(BATCH_SIZES), "size": list(SIZES_PX)}
@@ -20,6 +22,8 @@ _START = {"learning_rate": 1e-4, "batch_size": 8, "size": 64}
 """Where the study began: its rate, the middle batch size, and the resolution that it could afford in the end."""
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
+    # `remember`: a configuration that was trained before is answered from what is known, see `searches.search`.
+    # `twists`: changes to the search itself, see `twists`. The last rows are joint TPE + ASHA with one thing changed.
     STUDY: {"start": _START},
     GRID: {"sampler": "grid"},
     RANDOM: {"sampler": "random"},
@@ -28,27 +32,39 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "TPE": {},
     "random + ASHA": {"sampler": "random", "scheduler": _ASHA},
     "TPE + ASHA, equal budgets": {"scheduler": _ASHA, "per_architecture": "equal"},
-    "joint TPE + ASHA, grace 1": {"scheduler": {**_ASHA, "grace_epochs": 1}},
-    "joint TPE + ASHA, grace 3": {"scheduler": {**_ASHA, "grace_epochs": 3}},
-    "joint TPE + ASHA, grace 4": {"scheduler": {**_ASHA, "grace_epochs": 4}},
-    "joint TPE + ASHA, factor 2": {"scheduler": {**_ASHA, "reduction_factor": 2}},
-    "joint TPE + ASHA, factor 4": {"scheduler": {**_ASHA, "reduction_factor": 4}},
     "joint TPE + hyperband": {"scheduler": {"kind": "hyperband"}},
     "joint TPE + median": {"scheduler": {"kind": "median"}},
+    "grace 1": {"scheduler": {**_ASHA, "grace_epochs": 1}},
+    "grace 3": {"scheduler": {**_ASHA, "grace_epochs": 3}},
+    "grace 4": {"scheduler": {**_ASHA, "grace_epochs": 4}},
+    "factor 2": {"scheduler": {**_ASHA, "reduction_factor": 2}},
+    "factor 4": {"scheduler": {**_ASHA, "reduction_factor": 4}},
+    "4 random trials": {"scheduler": _ASHA, "twists": (FEW_RANDOM,)},
+    "univariate": {"scheduler": _ASHA, "twists": (UNIVARIATE,)},
+    "ordered numbers": {"scheduler": _ASHA, "twists": (ORDERED,)},
+    "repeats from memory": {"scheduler": _ASHA, "remember": True},
+    "memory, grace 1": {"scheduler": {**_ASHA, "grace_epochs": 1}, "remember": True},
+    "memory, ordered": {"scheduler": _ASHA, "remember": True, "twists": (ORDERED,)},
+    "memory, ordered, grace 1": {
+        "scheduler": {**_ASHA, "grace_epochs": 1},
+        "remember": True,
+        "twists": (ORDERED,),
+    },
 }
 PLAIN = (STUDY, GRID, STRONG_STUDY)
 """Those without a lot: they give the same search for every search seed."""
 
 
+@cache
 def spec_of(method: str, seed: int) -> Spec:
     """The spec of a method with a seed for its sampler."""
     known = METHODS[method]
     early = known.get("scheduler", {"kind": "none"})
-    whole_trials = 14 if early["kind"] == "none" else TRIALS
+    halved = TRIALS_REMEMBERED if known.get("remember") else TRIALS
     search = {
         "sampler": "tpe",
         "per_architecture": "joint",
-        "trials": whole_trials,
+        "trials": 14 if early["kind"] == "none" else halved,
         "scheduler": early,
         "seed": seed,
         "architectures": {name: {"base_filters": width} for name, width in BASE_FILTERS.items()},

@@ -16,9 +16,12 @@ from tests.benchmarks.quality.choices import EPOCHS
 from tests.benchmarks.quality.curves import Table
 from tests.benchmarks.quality.methods import METHODS, PLAIN, STUDY, spec_of
 from tests.benchmarks.quality.searches import Floats, Trace, search
+from tests.benchmarks.quality.twists import twisted
 
 BUDGET = 14 * EPOCHS
 GOAL = 1 / 3
+NEARLY = 0.95
+"""Of the final Dice: what two trainings of one configuration with different seeds may well differ by."""
 AXES = ("epochs", "gflop", "cpu_s")
 
 Traces = dict[str, dict[int, list[Trace]]]
@@ -29,14 +32,17 @@ def all_traces(tables: Mapping[int, Table], search_seeds: int, slots: int = 1) -
     """Every method on every repeat; those without a lot once."""
     return {
         method: {
-            repeat: [
-                search(spec_of(method, seed), table, BUDGET, slots)
-                for seed in range(1 if method in PLAIN else search_seeds)
-            ]
+            repeat: [_search(method, seed, table, slots) for seed in range(1 if method in PLAIN else search_seeds)]
             for repeat, table in tables.items()
         }
         for method in METHODS
     }
+
+
+def _search(method: str, seed: int, table: Table, slots: int) -> Trace:
+    known = METHODS[method]
+    with twisted(known.get("twists", ())):
+        return search(spec_of(method, seed), table, BUDGET, slots, remember=known.get("remember", False))
 
 
 def spent_until(trace: Trace, target: float, axis: str) -> float:
@@ -47,7 +53,7 @@ def spent_until(trace: Trace, target: float, axis: str) -> float:
     return float(reached[0] + 1) if axis == "epochs" else float(getattr(trace, axis)[reached[0]])
 
 
-def ratios(traces: Traces, method: str, axis: str, reference: str = STUDY) -> dict[int, Floats]:
+def ratios(traces: Traces, method: str, axis: str, reference: str = STUDY, part: float = 1.0) -> dict[int, Floats]:
     """Of each repeat: spending until the reference's final Dice, over all of the reference's spending; a search seed each.
 
     A search that did not get there counts as 1 of the epochs (it spent them all), on the other axes as what it spent: both
@@ -57,7 +63,7 @@ def ratios(traces: Traces, method: str, axis: str, reference: str = STUDY) -> di
     for repeat, own in traces[method].items():
         whole = traces[reference][repeat][0]
         total = float(BUDGET) if axis == "epochs" else float(getattr(whole, axis)[-1])
-        spent = [spent_until(trace, float(whole.best[-1]), axis) for trace in own]
+        spent = [spent_until(trace, part * float(whole.best[-1]), axis) for trace in own]
         most = [float(BUDGET) if axis == "epochs" else float(getattr(trace, axis)[-1]) for trace in own]
         found[repeat] = np.minimum(spent, most) / total
     return found
@@ -93,6 +99,8 @@ def _row(traces: Traces, method: str, reference: str) -> dict[str, Any]:
         found = ratios(traces, method, axis, reference)
         row[f"ratio_{axis}"] = _with_interval([float(values.mean()) for values in found.values()])
         row[f"median_{axis}"] = float(np.median(np.concatenate(list(found.values()))))
+    nearly = ratios(traces, method, "epochs", reference, NEARLY)
+    row["ratio_nearly"] = _with_interval([float(values.mean()) for values in nearly.values()])
     targets = [(base[repeat], trace) for repeat, group in own.items() for trace in group]
     spent = [spent_until(trace, target, "epochs") for target, trace in targets]
     row["reached"] = float(np.mean(np.isfinite(spent)))

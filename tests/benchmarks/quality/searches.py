@@ -17,6 +17,10 @@ from tests.benchmarks.quality.curves import Curve, Table
 Floats = npt.NDArray[np.float64]
 
 
+MOST = 1000
+"""Trials after which a search that proposes only what it knows is given up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """What a search had found after each epoch that it spent.
@@ -64,7 +68,7 @@ class _Account:
         self.choices.append(curve.choice)
 
 
-def search(spec: Spec, table: Table, budget: int, slots: int = 1) -> Trace:
+def search(spec: Spec, table: Table, budget: int, slots: int = 1, *, remember: bool = False) -> Trace:
     """Spend a budget of epochs, `slots` trials at once, an epoch of each in turn.
 
     A search that has no further trial to give before the budget is spent ends early; its trace then stays as it is.
@@ -74,12 +78,14 @@ def search(spec: Spec, table: Table, budget: int, slots: int = 1) -> Trace:
         table: the curve of every configuration.
         budget: epochs.
         slots: trials at once.
+        remember: epochs that a configuration was trained for before are told again, and not spent again.
     """
     standing, account = build_standing(spec), _Account()
     running: list[_Running] = []
     asked: list[Choice] = []
+    seen: dict[Choice, int] = {}
     ended: list[bool] = []
-    while len(account.score) < budget:
+    while len(account.score) < budget and len(asked) < MOST:
         while len(running) < slots and (proposal := standing.suggest()):
             choice = Choice.of(proposal.architecture, proposal.parameters)
             standing.suggested(proposal)
@@ -89,10 +95,15 @@ def search(spec: Spec, table: Table, budget: int, slots: int = 1) -> Trace:
         if not running:
             break
         for item in list(running):
-            account.add(item)
-            if state := _epoch(standing, item):
-                running.remove(item)
-                ended.append(state == "finished")
+            choice, free = item.curve.choice, True
+            while free and item in running:
+                free = remember and item.epochs < seen.get(choice, 0)
+                if not free:
+                    account.add(item)
+                if state := _epoch(standing, item):
+                    running.remove(item)
+                    ended.append(state == "finished")
+                seen[choice] = max(seen.get(choice, 0), item.epochs)
     best = np.maximum.accumulate(account.score)[:budget]
     return Trace(
         _held(best, budget),
