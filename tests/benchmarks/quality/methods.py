@@ -12,12 +12,16 @@ from tests.benchmarks.quality.choices import BASE_FILTERS, BATCH_SIZES, EPOCHS, 
 from tests.benchmarks.quality.twists import FEW_RANDOM, ORDERED, UNIVARIATE
 
 STUDY, GRID, RANDOM, JOINT = "one factor at a time", "grid", "random", "joint TPE + ASHA"
-STRONG_STUDY = "one factor at a time, from 1e-3"
+STRONG_STUDY, BACKWARD_GRID = "one factor at a time, from 1e-3", "grid, values in reverse order"
 TRIALS, TRIALS_REMEMBERED = 60, 200
 """Of methods that end trials early, and of those that also answer repeats from memory: more than the epochs will do for."""
 
 _ASHA = {"kind": "asha"}
-_SPACE = {"learning_rate": list(LEARNING_RATES), "batch_size": list(BATCH_SIZES), "size": list(SIZES_PX)}
+_SPACE: Mapping[str, list[float]] = {
+    "learning_rate": list(LEARNING_RATES),
+    "batch_size": list(BATCH_SIZES),
+    "size": list(SIZES_PX),
+}
 _START = {"learning_rate": 1e-4, "batch_size": 8, "size": 64}
 """Where the study began: its rate, the middle batch size, and the resolution that it could afford in the end."""
 
@@ -29,6 +33,7 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     RANDOM: {"sampler": "random"},
     JOINT: {"scheduler": _ASHA},
     STRONG_STUDY: {"start": {**_START, "learning_rate": 1e-3}},
+    BACKWARD_GRID: {"sampler": "grid", "backward": True},
     "TPE": {},
     "random + ASHA": {"sampler": "random", "scheduler": _ASHA},
     "TPE + ASHA, equal budgets": {"scheduler": _ASHA, "per_architecture": "equal"},
@@ -51,7 +56,7 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
         "twists": (ORDERED,),
     },
 }
-PLAIN = (STUDY, GRID, STRONG_STUDY)
+PLAIN = (STUDY, GRID, STRONG_STUDY, BACKWARD_GRID)
 """Those without a lot: they give the same search for every search seed."""
 
 
@@ -77,7 +82,8 @@ def spec_of(method: str, seed: int) -> Spec:
     }
     if "start" in known:
         return _built({**plain, **_one_factor(search, known["start"])})
-    return _built({**plain, "search": {**search, "space": _SPACE}})
+    space = {name: values[::-1] for name, values in _SPACE.items()} if known.get("backward") else _SPACE
+    return _built({**plain, "search": {**search, "space": space}})
 
 
 def _one_factor(search: Mapping[str, Any], start: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks.quality.methods import GRID, JOINT, RANDOM, STRONG_STUDY, STUDY
-from tests.benchmarks.quality.readings import BUDGET, GOAL, Floats, Traces, mean_curve
-from tests.benchmarks.quality.searches import Trace
+from tests.benchmarks.quality.readings import BUDGET, GOAL, Traces, mean_curve
+from tests.benchmarks.quality.searches import Floats, Trace
 
 SHOWN = {STUDY: "#444444", STRONG_STUDY: "#999999", GRID: "#b07aa1", RANDOM: "#e08214", JOINT: "#1f77b4"}
 
@@ -28,7 +28,9 @@ def draw(traces: Traces, file: Path) -> None:
         _gflop(right, traces, method, colour)
     left.axhline(float(mean_curve(traces[STUDY])[0][-1]), color=SHOWN[STUDY], linewidth=0.8, linestyle=":")
     left.axvline(BUDGET * GOAL, color="#888888", linewidth=0.8, linestyle="--")
-    left.annotate("a third", (BUDGET * GOAL, 0.02), xycoords=("data", "axes fraction"), fontsize=8, color="#666666")
+    left.annotate(
+        "a third", (BUDGET * GOAL + 1.5, 0.02), xycoords=("data", "axes fraction"), fontsize=8, color="#666666"
+    )
     left.set(xlabel="epochs spent, all trainings", ylabel="best validation Dice so far (liver and tumour)")
     left.set_xlim(0, BUDGET)
     right.set(xlabel="convolutions computed, share of the study's whole protocol")
