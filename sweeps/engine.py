@@ -14,6 +14,7 @@ from sweeps.cohort import Cohort, load_cohort
 from sweeps.disk import LowWater
 from sweeps.errors import SweepError
 from sweeps.folder import SweepFolder
+from sweeps.imports import quick_imports
 from sweeps.interrupt import Interrupts
 from sweeps.overlays import write_scans
 from sweeps.reporter import Reporter
@@ -90,8 +91,9 @@ def search(
     Raises:
         LedgerError: an event could not be written, and not for want of room; what was written before is safe.
     """
-    from sweeps.executor.tuner import run_trials
-    from sweeps.executor.watch import Watch
+    with quick_imports():
+        from sweeps.executor.tuner import run_trials
+        from sweeps.executor.watch import Watch
 
     spec, slots = place.spec, place.slots
     total = len(standing.ended) + len(standing.open) + standing.left

@@ -7,6 +7,7 @@ from typing import Any
 
 from keras import ops
 
+from liverseg.live_value import live
 from liverseg.losses.segmentation_loss import SegmentationLoss, pixel_cross_entropy
 
 
@@ -31,10 +32,16 @@ class WeightedCrossEntropy(SegmentationLoss):
     def __init__(self, *, classes: int, class_weights: Sequence[float]) -> None:
         super().__init__(name="weighted_ce", classes=classes)
         self.class_weights = tuple(float(weight) for weight in class_weights)
+        self.live_weights = live(self.class_weights, "class_weights")
+
+    def weigh(self, class_weights: Sequence[float]) -> None:
+        """Use other weights from the next batch on; only where `live_weights` is a variable."""
+        self.class_weights = tuple(float(weight) for weight in class_weights)
+        self.live_weights.assign(self.class_weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The weighted loss of each pixel, (b, h, w)."""
-        weights = ops.convert_to_tensor(self.class_weights, dtype="float32")
+        weights = ops.convert_to_tensor(self.live_weights, dtype="float32")
         return ops.take(weights, ops.cast(y_true, "int32"), axis=0) * pixel_cross_entropy(y_true, y_pred)
 
     def get_config(self) -> dict[str, Any]:

@@ -95,4 +95,9 @@ class KerasBlocks:
 
     def initial(self, name: str) -> Any:
         """Initialiser of the kernel of the layer called `name`."""
-        return keras.initializers.GlorotUniform(seed=layer_seed(self.seed, name))
+        return initial_kernel(name, self.seed)
+
+
+def initial_kernel(layer_name: str, seed: int) -> Any:
+    """Initialiser of one layer's kernel, Glorot-uniform."""
+    return keras.initializers.GlorotUniform(seed=layer_seed(seed, layer_name))

@@ -22,11 +22,12 @@ from liverseg.preprocess.window import WindowParams, apply_window, window_for
 from liverseg.training.augment import Augmentation
 from liverseg.training.batches import BatchMaker, BatchPlan, class_pixels
 from liverseg.training.best import BestEpoch, improves
+from liverseg.training.compiled import NETWORKS
 from liverseg.training.cost import training_cost
 from liverseg.training.epoch_part import EpochPart
 from liverseg.training.full_scores import OnVolume, score_best, unseen
 from liverseg.training.limits import check_deadline, check_loss
-from liverseg.training.network import CompiledNetwork, compile_network, needs_class_weights
+from liverseg.training.network import CompiledNetwork, needs_class_weights
 from liverseg.training.plan import check_packs, planned_updates, stop_reason
 from liverseg.training.record import EpochRecord, history_columns, plain
 from liverseg.training.schedule import Schedule, build_schedule
@@ -76,7 +77,7 @@ class TrainingRun:
         self._maker = _batch_maker(config, train, self._window)
         self._planned = planned_updates(config, self._plan.batches)
         self._schedule = self._new_schedule()
-        self.network: CompiledNetwork = compile_network(config, _class_weights(config, train))
+        self.network: CompiledNetwork = NETWORKS.take(config, _class_weights(config, train))
         self.history: tuple[EpochRecord, ...] = ()
         self.best: BestEpoch | None = None
         self._part = EpochPart()
@@ -242,6 +243,16 @@ class TrainingRun:
         self.history, self.best = snapshot.history, snapshot.best
         self._whole, self._stored = True, {}
         self._seconds_before, self._began = snapshot.seconds, self._clock()
+
+    def release(self) -> None:
+        """Hand the network on to the next training of the same graph in this process; this one is over for good.
+
+        Nothing of it can be used any more but what it has returned. A network whose update failed is not handed on.
+        """
+        network = self.network
+        del self.network
+        if self._whole:
+            NETWORKS.give_back(self.config, network)
 
     @property
     def _updates_before(self) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from liverseg.config import TrainConfig
+from liverseg.live_value import is_live
 from liverseg.losses import build_loss, loss
 from liverseg.models.build import build_model
+from liverseg.models.initial import set_initial_weights
 from liverseg.training.best import Weights
 from liverseg.training.device import memory_errors
-from liverseg.training.optimizer import build_optimizer
+from liverseg.training.optimizer import begin_anew, build_optimizer
 from liverseg.training.statistics import settled_statistics
 from liverseg.training.variables import Readings, Values, assign, read
 
@@ -32,13 +35,28 @@ class CompiledNetwork:
         xla: compile the step and the prediction with XLA. Never left to Keras: its "auto" turns XLA on where it sees a
             GPU and off elsewhere, so that the same parameters would be computed in two ways, and no record would say
             in which.
+        class_weights: those that the loss was made with, if any.
+
+    Attributes:
+        model: the Keras model.
+        trainings: how many it has been used for, this one included; from the second one on nothing is traced any more.
     """
 
-    def __init__(self, model: Any, loss: Any, optimizer: Any, *, xla: bool = False) -> None:
+    def __init__(
+        self,
+        model: Any,
+        loss: Any,
+        optimizer: Any,
+        *,
+        xla: bool = False,
+        class_weights: tuple[float, ...] | None = None,
+    ) -> None:
         model.compile(optimizer=optimizer, loss=loss, jit_compile=xla)
         optimizer.build(model.trainable_variables)
         self.model = model
-        self._optimizer = model.optimizer
+        self.trainings = 1
+        self._loss, self._optimizer = loss, model.optimizer
+        self._class_weights = class_weights
         self._rate: float | None = None
         self._running: Mapping[int, Values] = {}
 
@@ -112,13 +130,57 @@ class CompiledNetwork:
         assign(variables, [state[name] for name in sorted(state)])
         self._rate = None
 
+    def can_begin(self, config: TrainConfig, class_weights: tuple[float, ...] | None) -> bool:
+        """Whether `begin` can make it what `compile_network` would make of these arguments, of the same graph.
+
+        Weight decay and class weights are variables with TensorFlow; elsewhere, and in losses of others, they are what they are.
+        """
+        decay, held = config.get("weight_decay"), self._optimizer.weight_decay
+        if held is not None and not is_live(held) and held != decay:
+            return False
+        return class_weights == self._class_weights or is_live(getattr(self._loss, "live_weights", None))
+
+    def begin(self, config: TrainConfig, class_weights: tuple[float, ...] | None) -> None:
+        """Be what `compile_network` would make of these arguments, bit for bit, with the step and the prediction that are
+        traced already.
+
+        Args:
+            config: a training of the same graph, see `liverseg.training.graph`, for which `can_begin` is true.
+            class_weights: see `compile_network`.
+
+        Raises:
+            MemoryExceeded: the weights did not fit.
+        """
+        with memory_errors("resetting the network"):
+            set_initial_weights(
+                self.model,
+                size_px=config.get("size"),
+                classes=config.classes,
+                options=config.options,
+                mixed_precision=config.get("mixed_precision"),
+                seed=config.seed,
+            )
+            rates = {name: config.get(name) for name in ("learning_rate", "weight_decay")}
+            begin_anew(self._optimizer, **rates)
+            if class_weights is not None and class_weights != self._class_weights:
+                self._loss.weigh(class_weights)
+        self._class_weights = class_weights
+        self._rate, self._running = None, {}
+        self.trainings += 1
+
+    @property
+    def variable_bytes(self) -> int:
+        """Memory of the model's and the optimizer's variables, nearly all of them float32."""
+        variables = [*self.model.variables, *self._optimizer.variables]
+        return 4 * sum(math.prod(variable.shape) for variable in variables)
+
 
 def needs_class_weights(config: TrainConfig) -> bool:
     """Whether the configured loss has to know how often each class occurs."""
     return bool(loss(config.get("loss")).needs_class_weights)
 
 
-def compile_network(config: TrainConfig, class_weights: Sequence[float] | None = None) -> CompiledNetwork:
+def compile_network(config: TrainConfig, class_weights: tuple[float, ...] | None = None) -> CompiledNetwork:
     """Build and compile what a configuration describes, with the initial weights of its seed.
 
     Args:
@@ -144,4 +206,4 @@ def compile_network(config: TrainConfig, class_weights: Sequence[float] | None =
             weight_decay=config.get("weight_decay"),
         )
         built_loss = build_loss(config.get("loss"), classes=config.classes, class_weights=class_weights)
-        return CompiledNetwork(model, built_loss, optimizer, xla=config.get("xla"))
+        return CompiledNetwork(model, built_loss, optimizer, xla=config.get("xla"), class_weights=class_weights)

@@ -78,6 +78,8 @@ class Guard:
         stand: how far it is; called from the guard's thread.
         clock: seconds that only go forward.
         tell: called once `failed.json` is written, before the process ends; must return soon, whatever hangs.
+        relieve: called before a trial is ended for its memory: frees what the process holds for later trials; True when
+            there was something.
     """
 
     def __init__(
@@ -88,8 +90,10 @@ class Guard:
         clock: Callable[[], float] = time.monotonic,
         *,
         tell: Callable[[], None] = lambda: None,
+        relieve: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._folder, self._limits, self._stand, self._clock, self._tell = folder, limits, stand, clock, tell
+        self._folder, self._limits, self._stand, self._clock = folder, limits, stand, clock
+        self._tell, self._relieve = tell, relieve
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._armed = False
@@ -111,10 +115,7 @@ class Guard:
         Raises:
             OSError: the log cannot be opened.
         """
-        self._began = self._beaten = self._clock()
-        path = self._folder / trial_files.LOG
-        self._log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        self._gauge = MemoryGauge()
+        self._open()
         self._thread = threading.Thread(target=self._watch, name="liversweep-guard", daemon=True)
         self._thread.start()
 
@@ -157,6 +158,12 @@ class Guard:
             os.close(self._log)
             self._log = -1
 
+    def _open(self) -> None:
+        self._began = self._beaten = self._clock()
+        path = self._folder / trial_files.LOG
+        self._log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._gauge = MemoryGauge()
+
     def _watch(self) -> None:
         while not self._closed.wait(self._pause_s):
             with self._lock:
@@ -168,6 +175,8 @@ class Guard:
         now, limits = self._clock(), self._limits
         if limits.memory_bytes is not None and self._gauge is not None:
             used = self._gauge.read_bytes()
+            if used > limits.memory_bytes and self._relieve():
+                used = self._gauge.read_bytes()
             self._pause_s = SAMPLE_S if used > limits.memory_bytes / 2 else RELAXED_S
             if used > limits.memory_bytes:
                 self._strike("oom", _memory_message(used, limits.memory_bytes, self._stand().conditions))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ from sweeps.executor.desk import desk_for
 from sweeps.executor.failure import disk_full, disk_message, failure_kind, failure_message, sent_away, store_trouble
 from sweeps.executor.full_scores import with_full_scores
 from sweeps.executor.guard import Guard, Limits, Stand, deadline_message
-from sweeps.executor.memory import return_free_memory
+from sweeps.executor.networks import hand_on, held, origin, relieve, tidy
 from sweeps.executor.pulse import Pulse, StopRequested
 from sweeps.executor.report import checked_report
 from sweeps.executor.setting import TrialSetting
@@ -55,19 +54,19 @@ class TrialSession:
         self._config: TrainConfig | None = None
         limits = Limits(setting.memory_bytes, setting.deadline_s, setting.stall_s)
         self._log = TrialLog(payload["uid"], self.folder / trial_files.LOG)
-        self._guard = Guard(self.folder, limits, self._stand, tell=self._desk.last_word)
+        self._guard = Guard(self.folder, limits, self._stand, tell=self._desk.last_word, relieve=relieve)
         self._pulse = Pulse(self.folder / trial_files.HEARTBEAT, sweep / trial_files.STOP, self._guard.beat)
         self._artefacts = Artefacts(sweep, payload["uid"], setting.keep_last)
-        self._begun = self._unsaved = False
+        self._begun = self._unsaved = self._failed = False
 
     def step(self) -> dict[str, Any]:
         """Train and validate one epoch and write the records.
 
         Returns:
             After an epoch: its metrics and numbers (None where not finite), `checkpoint` (`epoch`, `path`, `sha256`; None
-            when no state was saved), `last` and `done`. When all were asked to stop: `stopped`, `done`, `epoch`, `last`
-            and `checkpoint`. When the disk is full: `disk_full`, `done`, `epoch`, `last` and `message`; also
-            when the store does not answer, with `store`.
+            when no state was saved), `last`, `done` and `graphs` (see `sweeps.executor.networks.held`). When all were
+            asked to stop: `stopped`, `done`, `epoch`, `last` and `checkpoint`. When the disk is full: `disk_full`,
+            `done`, `epoch`, `last` and `message`; also when the store does not answer, with `store`.
 
         Raises:
             SweepError: the trial failed; `failed.json` says why in one line.
@@ -88,11 +87,12 @@ class TrialSession:
             return self._end(error)
 
     def close(self) -> None:
-        """Free the network, end the guard and close the log."""
+        """Hand the network on or free it, end the guard and close the log."""
         self._guard.close()
         if self.run is not None:
+            handed_on = not self._failed and hand_on(self.run)
             self.run = None
-            _release()
+            tidy(handed_on=handed_on)
         self._log.close()
         self._desk.clear()
 
@@ -134,6 +134,8 @@ class TrialSession:
         self._log.info(f"attempt {self.payload['attempt']} from {state or 'the beginning'}: {self._config}")
         run = build_trainer(self._config, self.setting, int(self.payload.get("fold") or 0), self._pulse.batch)
         self._pulse.beat()
+        if said := origin(run):
+            self._log.info(said)
         if state is not None:
             run.restore(self._desk.sweep / state)
             self._unsaved = not self._artefacts.agree(run, state)
@@ -154,7 +156,7 @@ class TrialSession:
         final = {**final, "weights": self._artefacts.weights}
         trial_files.write_record(self.folder, trial_files.LATEST, final)
         saved = self._save(run) if due else None
-        result = {**report, "checkpoint": saved, "last": last, "done": last}
+        result = {**report, "checkpoint": saved, "last": last, "done": last, "graphs": held(run)}
         self._pulse.beat()
         if last:
             final = with_full_scores(run, final, self.folder, self._pulse.batch)
@@ -203,6 +205,7 @@ class TrialSession:
         Raises:
             SweepError: the trial failed.
         """
+        self._failed = True
         kind, message = failure_kind(error), failure_message(error, self._conditions, self.setting.gpus)
         full: BaseException = error
         try:
@@ -252,12 +255,3 @@ def _line(report: Mapping[str, Any]) -> str:
     shown = [(name, report.get(name)) for name in ("loss", "val_dice", "seconds")]
     numbers = [f"{name} {value:.5g}" if value is not None else f"{name} undefined" for name, value in shown]
     return f"epoch {report['epoch']}: {', '.join(numbers)}"
-
-
-def _release() -> None:
-    """Free what a training leaves behind in a process that is used again."""
-    if "keras" in sys.modules:
-        from liverseg.training.device import release_models
-
-        release_models()
-    return_free_memory()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from liverseg.config import TrainConfig
 from liverseg.errors import ConfigError
+from sweeps.executor.networks import set_budget
+from sweeps.imports import quick_imports
 from sweeps.spec.space import split_parameters
 
 if TYPE_CHECKING:
@@ -66,6 +70,9 @@ class Trainer(Protocol):
     def restore(self, folder: Path) -> None:
         """Continue from what `save` wrote."""
 
+    # A trainer may also have `release()`, called when its trial is over and did not fail: what it holds may be kept in this
+    # process for the next trial. One without is dropped.
+
 
 def trial_config(payload: Mapping[str, Any], setting: TrialSetting) -> TrainConfig:
     """The training that a trial's payload describes.
@@ -122,7 +129,10 @@ def load_trainer(path: str) -> Callable[..., Trainer]:
     """
     module, _, name = path.partition(":")
     try:
-        return cast("Callable[..., Trainer]", getattr(importlib.import_module(module), name))
+        # Most trainers bring a whole backend with them. None of a worker's pictures is drawn by a library.
+        with nullcontext() if module in sys.modules else quick_imports("matplotlib"):
+            found = importlib.import_module(module)
+        return cast("Callable[..., Trainer]", getattr(found, name))
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError("no such trainer", where="trainer", got=path, allowed="module:class") from error
 
@@ -134,6 +144,7 @@ def _set_up_backend(setting: TrialSetting) -> None:
 
     pin_threads(setting.threads)
     limit_gpu(setting.gpus)
+    set_budget(setting.memory_bytes)
 
 
 def _packs(config: TrainConfig, setting: TrialSetting, fold: int, beat: Callable[[], None]) -> list[Pack]:

@@ -16,6 +16,7 @@ from ray import get_runtime_context, tune
 from sweeps.errors import SweepError
 from sweeps.executor.desk import say_unstarted
 from sweeps.executor.memory import private_memory_bytes
+from sweeps.executor.networks import relieve
 from sweeps.executor.session import TrialSession
 from sweeps.executor.setting import TrialSetting
 
@@ -51,6 +52,8 @@ class Trial(tune.Trainable):
         """
         self._open(new_config)
         limit, used = self._setting.memory_bytes, private_memory_bytes()
+        if limit is not None and used > _USED_UP * limit and relieve():
+            used = private_memory_bytes()
         if limit is not None and used > _USED_UP * limit:
             message = f"process {os.getpid()} still holds {used / 1e9:.2f} GB of the {limit / 1e9:.2f} GB of a trial"
             record = {"attempt": self._payload["attempt"], "message": message}

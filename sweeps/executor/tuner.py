@@ -26,6 +26,7 @@ from sweeps.errors import SweepError
 from sweeps.executor.death import UNREACHED, Losses, cause_of_death, seconds_in_attempt, signed_worker
 from sweeps.executor.ended import Ended
 from sweeps.executor.gathering import gather_records
+from sweeps.executor.routes import Routes
 from sweeps.executor.setting import TrialSetting
 from sweeps.executor.trial import Trial
 from sweeps.executor.watch import Watch, kill_worker
@@ -73,20 +74,21 @@ class _Failing:
 class DriverSearcher(_Adapter, Searcher):
     """Hands the driver's proposals to Tune and remembers which Tune trial is which."""
 
-    def __init__(self, driver: Driver, failing: _Failing) -> None:
+    def __init__(self, driver: Driver, routes: Routes, failing: _Failing) -> None:
         super().__init__(metric=None, mode=None)
-        self._driver, self._failing = driver, failing
+        self._driver, self._routes, self._failing = driver, routes, failing
         self.uids: dict[str, str] = {}
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's config, None to be asked again, or the end mark."""
         with self._failing.guarded():
-            proposal = self._driver.next()
+            proposal = self._driver.next(self._routes)
         if proposal == WAIT:
             return None
         if isinstance(proposal, str):
             assert proposal == DONE
             return Searcher.FINISHED
+        self._routes.taken()
         self.uids[trial_id] = proposal.uid
         return {"trial": self._driver.launch(proposal.uid).payload()}
 
@@ -103,9 +105,12 @@ class DriverSearcher(_Adapter, Searcher):
 class DriverScheduler(_Adapter, FIFOScheduler):
     """Asks the driver after every epoch whether the trial goes on, and tells it how trials end."""
 
-    def __init__(self, driver: Driver, searcher: DriverSearcher, failing: _Failing, ended: Ended) -> None:
+    def __init__(
+        self, driver: Driver, searcher: DriverSearcher, routes: Routes, failing: _Failing, ended: Ended
+    ) -> None:
         super().__init__()
-        self._driver, self._searcher, self._failing, self._ended = driver, searcher, failing, ended
+        self._driver, self._searcher, self._routes = driver, searcher, routes
+        self._failing, self._ended = failing, ended
         self._losses = Losses()
         self._pending: deque[Any] = deque()
 
@@ -128,6 +133,7 @@ class DriverScheduler(_Adapter, FIFOScheduler):
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> None:
         """The trial said it was done, or was stopped by our decision."""
         self._ended.add(tune_controller, trial)
+        self._routes.freed(result)
         uid, plain = self._searcher.uids[trial.trial_id], unflatten_checkpoint(result)
         with self._failing.guarded():
             if plain.get("stopped") or plain.get("disk_full"):
@@ -140,6 +146,7 @@ class DriverScheduler(_Adapter, FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """The worker died or raised."""
         self._ended.add(tune_controller, trial)
+        self._routes.freed(None)
         uid = self._searcher.uids[trial.trial_id]
         with self._failing.guarded():
             folder, attempt = self._driver.folder.trial(uid), self._driver.launch(uid).attempt
@@ -277,7 +284,8 @@ def _keep_stdout_clean() -> None:
 def _tuner(
     driver: Driver, setting: TrialSetting, slots: Slots, failing: _Failing, look: Callable[[], None]
 ) -> tune.Tuner:
-    searcher, ended = DriverSearcher(driver, failing), Ended()
+    routes, ended = Routes(setting), Ended()
+    searcher = DriverSearcher(driver, routes, failing)
     resources = {"CPU": slots.cpus, **({"GPU": slots.gpus} if slots.gpus else {})}
     trainable = tune.with_resources(tune.with_parameters(Trial, setting=setting), resources)
     # A trial that went back to the queue appears a second time.
@@ -287,7 +295,7 @@ def _tuner(
         trainable,
         tune_config=TuneConfig(
             search_alg=searcher,
-            scheduler=DriverScheduler(driver, searcher, failing, ended),
+            scheduler=DriverScheduler(driver, searcher, routes, failing, ended),
             num_samples=-1,
             reuse_actors=True,
             trial_name_creator=lambda trial: title(trial.config["trial"]),

@@ -36,6 +36,17 @@ class View(Protocol):
         """Called after the event is in the ledger (`epoch` events are not written there)."""
 
 
+class Preference(Protocol):
+    """Which trials would start soonest where there is room for one; they go first where the search leaves a choice."""
+
+    @property
+    def architectures(self) -> frozenset[str]:
+        """Architectures of which some trial would."""
+
+    def holds(self, proposal: Proposal) -> bool:
+        """Whether this trial would."""
+
+
 @dataclass(slots=True)
 class Launch:
     """What a worker is told of the trial that it is to run."""
@@ -118,10 +129,14 @@ class Driver:
                 self.scored(item.uid, item.state, item.record)
         self._clean_up()
 
-    def next(self) -> Proposal | str:
+    def next(self, preference: Preference | None = None) -> Proposal | str:
         """The next trial to start, `WAIT` when none may start now, or `DONE` when none ever will.
 
         While a trial runs the answer is never `DONE`: it may come back when its machine is lost.
+
+        Args:
+            preference: decides between trials that may all come next: those in the queue, and the architectures of a
+                search that shares out its trials equally.
         """
         if self.stopping:
             return DONE
@@ -131,7 +146,7 @@ class Driver:
             self.disk_message = self._low_disk() or ""
         if self.disk_message:
             return DONE
-        while proposal := self._queued() or self._new():
+        while proposal := self._queued(preference) or self._new(preference):
             if self._hand_out(proposal):
                 return proposal
         return WAIT if self._launches else DONE
@@ -225,12 +240,18 @@ class Driver:
         reason = "interrupted" if self.interrupted or self._silent else "disk" if self.disk_message else "finished"
         self.ledger.append("closed", reason=reason)
 
-    def _queued(self) -> Proposal | None:
-        """The first queued trial."""
-        return self.standing.open[self.standing.queue.popleft()].proposal if self.standing.queue else None
+    def _queued(self, preference: Preference | None) -> Proposal | None:
+        """The first queued trial that is preferred, or else the first of all."""
+        queue, standing = self.standing.queue, self.standing
+        if not queue:
+            return None
+        liked = (uid for uid in queue if preference is not None and preference.holds(standing.open[uid].proposal))
+        chosen = next(liked, queue[0])
+        queue.remove(chosen)
+        return standing.open[chosen].proposal
 
-    def _new(self) -> Proposal | None:
-        proposal = self.standing.suggest()
+    def _new(self, preference: Preference | None) -> Proposal | None:
+        proposal = self.standing.suggest(preference.architectures if preference is not None else frozenset())
         if proposal is None:
             return None
         payload = proposal.payload()

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from sweeps.spec.space import Dimension, Space
 
 JOINT = "joint"
+LEAD = 2
+"""Trials that an architecture may be ahead of another where that saves the compilation of a network. Small, so that an
+interrupted search has tried all of them nearly as often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +58,19 @@ class Proposer:
         self._studies = {key: self._study(key) for key in keys}
         self._seen = self._views() if models(plan.sampler) else {}
 
-    def ask(self, number: int, epochs: int = 0) -> Proposal:
+    def ask(self, number: int, epochs: int = 0, preferred: frozenset[str] = frozenset()) -> Proposal:
         """The next parameter set.
 
         Args:
             number: the trial's number in the sweep.
             epochs: its length, the plan's when 0.
+            preferred: architectures that may come up to `LEAD` trials before their turn, but get no more of them in all.
+                Each architecture has a sampler of its own, which is asked the same questions in the same order.
 
         Raises:
             SweepError: a grid has no point left.
         """
-        key = JOINT if JOINT in self._studies else self._next_architecture()
+        key = JOINT if JOINT in self._studies else self._next_architecture(preferred)
         trial = self._ask(key, replay=False)
         architecture = self._architecture(trial) if key == JOINT else key
         queue = self._queues.get(architecture)
@@ -154,8 +159,10 @@ class Proposer:
         """Grid points that were not proposed yet; None without a grid."""
         return sum(len(points) for points in self._queues.values()) if self._queues else None
 
-    def _next_architecture(self) -> str:
-        """The architecture that has had the least of the budget; the spec's order breaks ties."""
+    def _next_architecture(self, preferred: frozenset[str]) -> str:
+        """The architecture that has had the least of the budget, or nearly so if it is preferred; the spec's order breaks
+        ties.
+        """
         candidates = [name for name in self.space.architectures if self._queues.get(name, True)]
         if not candidates:
             raise SweepError(
@@ -164,11 +171,19 @@ class Proposer:
                 next_step="give a larger space: liversweep extend NAME --space FILE",
             )
         if self.plan.per_architecture != "equal_updates":
-            return min(candidates, key=lambda name: self._proposed[name])
+            near = [name for name in candidates if name in preferred and self._nearly_due(name, candidates)]
+            return min(near or candidates, key=lambda name: self._proposed[name])
         running = Counter(item.architecture for item in self._open.values())
         done = sum(self._updates.values())
         mean = done / max(1, sum(self._proposed.values()) - len(self._open))
         return min(candidates, key=lambda name: (self._updates[name] + mean * running[name], self._proposed[name]))
+
+    def _nearly_due(self, architecture: str, candidates: Sequence[str]) -> bool:
+        """Whether its turn may be brought forward without giving it more trials in all than its equal share."""
+        share, more = divmod(self.plan.trials, len(self.space.architectures))
+        share += list(self.space.architectures).index(architecture) < more
+        proposed = self._proposed[architecture]
+        return proposed < share and proposed - min(self._proposed[name] for name in candidates) < LEAD
 
     def _ask(self, key: str, *, replay: bool) -> optuna.Trial:
         """A new trial of a study, drawn by a sampler whose only random state is the trial's own seed."""

@@ -106,23 +106,27 @@ class Standing:
         """Whether no trial is open and none is to come."""
         return not self.open and self.left == 0
 
-    def suggest(self) -> Proposal | None:
+    def suggest(self, preferred: frozenset[str] = frozenset()) -> Proposal | None:
         """A new trial of the present stage, or of the next one when this one is used up and nothing of it runs; else None.
 
         Trials that go on from an ended one come first, then repetitions that are due.
+
+        Args:
+            preferred: architectures that go first where their turn has nearly come, see `Proposer.ask`.
 
         Raises:
             SweepError: a grid is used up, or a stage has no best trial to start from.
         """
         if self.longer:
-            return self._continuing(self.longer[0])
+            liked = (uid for uid in self.longer if self._proposals[uid].architecture in preferred)
+            return self._continuing(next(liked, self.longer[0]))
         if due := self.replicates.due(self.over):
             return self.replicates.repetition(*due, self._number)
         while self._left == 0:
             if self.open or self._stage + 1 >= len(self.stages):
                 return None
             self._enter(self._stage + 1)
-        return self.proposer.ask(self._number, self.epochs)
+        return self.proposer.ask(self._number, self.epochs, preferred)
 
     def suggested(self, proposal: Proposal) -> None:
         """A proposal of `suggest` was taken."""

@@ -25,6 +25,7 @@ from liverseg.errors import ConfigError
 from liverseg.losses import build_loss
 from liverseg.models import architecture, describe
 from liverseg.models.build import build_model, count_feature_values, count_flops, count_parameters
+from liverseg.models.initial import set_initial_weights
 
 SIDE_PX = 32
 CLASSES = 3
@@ -76,6 +77,16 @@ class ArchitectureConformance:
             pytest.skip("no published number")
         counted = count_parameters(build_model(name, size_px=SIDE_PX))
         assert (counted.total, counted.non_trainable) == (spec.study_parameters, spec.study_non_trainable)
+
+    @pytest.mark.parametrize("mixed_precision", [False, True])
+    def test_a_used_model_begins_anew_as_a_fresh_one(self, name: str, mixed_precision: bool) -> None:
+        used, fresh = (self.small(name, seed=seed, mixed_precision=mixed_precision) for seed in (3, 9))
+        for variable in used.variables:
+            variable.assign(variable + 1)
+        arguments = {"size_px": SIDE_PX, "classes": CLASSES, "options": self.small_options, "seed": 9}
+        set_initial_weights(used, mixed_precision=mixed_precision, **arguments)
+        for mine, yours in zip(used.variables, fresh.variables, strict=True):
+            np.testing.assert_array_equal(keras.ops.convert_to_numpy(mine), keras.ops.convert_to_numpy(yours))
 
     def test_described_cost_is_the_cost_of_the_built_model(self, name: str) -> None:
         facts, model = describe(name, 64, self.small_options, classes=2), self.small(name, size_px=64, classes=2)

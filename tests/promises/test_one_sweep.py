@@ -258,3 +258,9 @@ def test_s08_a_scan_behind_the_canaries_is_found_by_the_search(place: Place) -> 
     np.savez_compressed(arrays, case=np.array(["x" + FILE]))
     assert "found.npz" in files_with(place.folder / "scans", FILE) and not is_in(FILE, arrays.read_bytes())
     arrays.unlink()
+
+
+def test_the_second_trial_trains_the_network_that_the_first_has_compiled(place: Place) -> None:
+    logs = [(place.sweep / "trials" / trial.uid / "log.txt").read_text() for trial in place.trials]
+    assert ["network: built" in log for log in logs] == [True, False]
+    assert "network: compiled before, reset for training 2 in this process" in logs[1]

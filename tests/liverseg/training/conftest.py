@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import pytest
 
+from liverseg.models import initial
 from liverseg.training import network
 from liverseg.training.device import pin_threads
 
@@ -35,3 +36,5 @@ def three_layers(
 def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings build `three_layers` whatever architecture they name."""
     monkeypatch.setattr(network, "build_model", three_layers)
+    monkeypatch.setattr(initial, "build_model", three_layers)
+    monkeypatch.setattr(initial, "made_of_blocks", lambda name: False)

@@ -3,10 +3,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sweeps.errors import SweepError
 from sweeps.search.plan import trial_uid
-from sweeps.search.proposer import Proposer
+from sweeps.search.proposer import LEAD, Proposer
 from sweeps.search.sampler import derived_seed
 from sweeps.spec.catalogue import SAMPLERS
 from sweeps.spec.space import Space
@@ -113,3 +115,29 @@ def test_uids_are_unique_and_tell_a_mix_up() -> None:
 def test_derived_seeds_differ_by_purpose() -> None:
     assert derived_seed(1, "a") == derived_seed(1, "a")
     assert derived_seed(1, "a") != derived_seed(1, "b") != derived_seed(2, "b")
+
+
+@given(st.lists(st.frozensets(st.sampled_from(ARCHITECTURES.architectures)), min_size=11, max_size=11))
+def test_what_is_preferred_comes_earlier_but_not_more_often(preferences: list[frozenset[str]]) -> None:
+    usual, routed = (Proposer(ARCHITECTURES, plan(sampler="random", trials=11)) for _ in range(2))
+    plain = [usual.ask(number) for number in range(11)]
+    counts = Counter({name: 0 for name in ARCHITECTURES.architectures})
+    found = []
+    for number, preferred in enumerate(preferences):
+        found.append(routed.ask(number, preferred=preferred))
+        counts[found[-1].architecture] += 1
+        assert max(counts.values()) - min(counts.values()) <= LEAD
+    for name in ARCHITECTURES.architectures:
+        mine, theirs = ([p.parameters for p in proposals if p.architecture == name] for proposals in (found, plain))
+        assert mine == theirs
+
+
+def test_an_architecture_goes_on_where_it_is_preferred() -> None:
+    proposer = Proposer(ARCHITECTURES, plan(sampler="random", trials=9))
+    segnet = frozenset({"segnet"})
+    assert [proposer.ask(number, preferred=segnet).architecture for number in range(4)] == [
+        "segnet",
+        "segnet",
+        "unet",
+        "encoder_decoder",
+    ]
