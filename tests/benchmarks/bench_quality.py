@@ -1,7 +1,6 @@
 """Time to quality: how many epochs each way of searching spends until it has found what the study's protocol finds.
 
     python -m tests.benchmarks.bench_quality [--repeats 5] [--search-seeds 16] [--folder FOLDER] [--json FILE] [--png FILE]
-    python -m tests.benchmarks.bench_quality --verify
 
 Real trainings of five narrow networks on generated patients (`quality.scans`), 120 configurations (`quality.choices`). All
 methods get the epochs of the study's protocol, 14 trainings, and are specs run by the project's own search
@@ -13,7 +12,7 @@ its own split and its own training seed. On every repeat the methods with a lot 
 are averaged, and intervals (95 %, bootstrap) are over repeats.
 
 The trainings go to `--folder`, a line a curve, in two processes of one thread each; a second run goes on where the first one
-stopped. They take about 250 CPU-seconds a repeat; searching takes some seconds.
+stopped. They take about 330 CPU-seconds a repeat, and 100 once for tracing; searching takes 30 a repeat.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.quality.choices import Choice, choices
-from tests.benchmarks.quality.curves import Table, read_tables, seed_of, train, train_share
+from tests.benchmarks.quality.curves import Table, read_tables, train_share
 from tests.benchmarks.quality.methods import METHODS, STRONG_STUDY, STUDY
 from tests.benchmarks.quality.picture import draw
 from tests.benchmarks.quality.readings import BUDGET, GOAL, all_traces, read
@@ -59,26 +58,6 @@ def whole_tables(files: list[Path], repeats: int) -> dict[int, Table]:
     """The repeats of which every curve is there."""
     found = read_tables([file for file in files if file.exists()])
     return {repeat: found[repeat] for repeat in range(repeats) if len(found.get(repeat, {})) == len(choices())}
-
-
-def verify() -> None:
-    """A network that was used before trains as a fresh one: other patients, other seed, other rate."""
-    from liverseg.training.device import pin_threads
-    from tests.benchmarks.quality.choices import BASE_FILTERS
-    from tests.benchmarks.quality.networks import Networks
-    from tests.benchmarks.quality.scans import packs
-
-    pin_threads(1)
-    first, second = packs(0, (32,)), packs(1, (32,))
-    networks = Networks()
-    for name in BASE_FILTERS:
-        networks.install()
-        train(Choice(name, 16, 32, 1e-2), first[32], seed_of(0), epochs=2)
-        again = train(Choice(name, 16, 32, 1e-3), second[32], seed_of(1), epochs=3)
-        networks.remove()
-        fresh = train(Choice(name, 16, 32, 1e-3), second[32], seed_of(1), epochs=3)
-        same = (again.val_dice, again.liver, again.tumour) == (fresh.val_dice, fresh.liver, fresh.tumour)
-        print(f"{name}: {'bit for bit the same' if same else 'NOT THE SAME'}")
 
 
 def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
@@ -136,11 +115,7 @@ def main() -> None:
     parser.add_argument("--read-only", action="store_true", help="train nothing; use the repeats that are complete")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--png", type=Path)
-    parser.add_argument("--verify", action="store_true")
     arguments = parser.parse_args()
-    if arguments.verify:
-        verify()
-        return
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="quality-"))
     folder.mkdir(parents=True, exist_ok=True)
     if arguments.read_only:
