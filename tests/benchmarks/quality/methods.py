@@ -9,12 +9,12 @@ from typing import Any
 from sweeps.spec import Spec, spec_from_resolved
 from sweeps.spec.complete import complete
 from tests.benchmarks.quality.choices import BASE_FILTERS, BATCH_SIZES, EPOCHS, FIXED, LEARNING_RATES, SIZES_PX
-from tests.benchmarks.quality.twists import FEW_RANDOM, ORDERED, UNIVARIATE
+from tests.benchmarks.quality.twists import FEW_RANDOM, UNIVARIATE
 
 STUDY, GRID, RANDOM, JOINT = "one factor at a time", "grid", "random", "joint TPE + ASHA"
 STRONG_STUDY, BACKWARD_GRID = "one factor at a time, from 1e-3", "grid, values in reverse order"
-TRIALS, TRIALS_REMEMBERED = 60, 200
-"""Of methods that end trials early, and of those that also answer repeats from memory: more than the epochs will do for."""
+TRIALS = 60
+"""Of methods that end trials early: more than the epochs will do for."""
 
 _ASHA = {"kind": "asha"}
 _SPACE: Mapping[str, list[float]] = {
@@ -26,7 +26,6 @@ _START = {"learning_rate": 1e-4, "batch_size": 8, "size": 64}
 """Where the study began: its rate, the middle batch size, and the resolution that it could afford in the end."""
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
-    # `remember`: a configuration that was trained before is answered from what is known, see `searches.search`.
     # `twists`: changes to the search itself, see `twists`. The last rows are joint TPE + ASHA with one thing changed.
     STUDY: {"start": _START},
     GRID: {"sampler": "grid"},
@@ -46,15 +45,6 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "factor 4": {"scheduler": {**_ASHA, "reduction_factor": 4}},
     "4 random trials": {"scheduler": _ASHA, "twists": (FEW_RANDOM,)},
     "univariate": {"scheduler": _ASHA, "twists": (UNIVARIATE,)},
-    "ordered numbers": {"scheduler": _ASHA, "twists": (ORDERED,)},
-    "repeats from memory": {"scheduler": _ASHA, "remember": True},
-    "memory, grace 1": {"scheduler": {**_ASHA, "grace_epochs": 1}, "remember": True},
-    "memory, ordered": {"scheduler": _ASHA, "remember": True, "twists": (ORDERED,)},
-    "memory, ordered, grace 1": {
-        "scheduler": {**_ASHA, "grace_epochs": 1},
-        "remember": True,
-        "twists": (ORDERED,),
-    },
 }
 PLAIN = (STUDY, GRID, STRONG_STUDY, BACKWARD_GRID)
 """Those without a lot: they give the same search for every search seed."""
@@ -65,11 +55,10 @@ def spec_of(method: str, seed: int) -> Spec:
     """The spec of a method with a seed for its sampler."""
     known = METHODS[method]
     early = known.get("scheduler", {"kind": "none"})
-    halved = TRIALS_REMEMBERED if known.get("remember") else TRIALS
     search = {
         "sampler": "tpe",
         "per_architecture": "joint",
-        "trials": 14 if early["kind"] == "none" else halved,
+        "trials": 14 if early["kind"] == "none" else TRIALS,
         "scheduler": early,
         "seed": seed,
         "architectures": {name: {"base_filters": width} for name, width in BASE_FILTERS.items()},

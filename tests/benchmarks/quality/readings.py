@@ -42,7 +42,7 @@ def all_traces(tables: Mapping[int, Table], search_seeds: int, slots: int = 1) -
 def _search(method: str, seed: int, table: Table, slots: int) -> Trace:
     known = METHODS[method]
     with twisted(known.get("twists", ())):
-        return search(spec_of(method, seed), table, BUDGET, slots, remember=known.get("remember", False))
+        return search(spec_of(method, seed), table, BUDGET, slots)
 
 
 def spent_until(trace: Trace, target: float, axis: str) -> float:

@@ -68,7 +68,7 @@ class _Account:
         self.choices.append(curve.choice)
 
 
-def search(spec: Spec, table: Table, budget: int, slots: int = 1, *, remember: bool = False) -> Trace:
+def search(spec: Spec, table: Table, budget: int, slots: int = 1) -> Trace:
     """Spend a budget of epochs, `slots` trials at once, an epoch of each in turn.
 
     A search that has no further trial to give before the budget is spent ends early; its trace then stays as it is.
@@ -78,12 +78,10 @@ def search(spec: Spec, table: Table, budget: int, slots: int = 1, *, remember: b
         table: the curve of every configuration.
         budget: epochs.
         slots: trials at once.
-        remember: epochs that a configuration was trained for before are told again, and not spent again.
     """
     standing, account = build_standing(spec), _Account()
     running: list[_Running] = []
     asked: list[Choice] = []
-    seen: dict[Choice, int] = {}
     ended: list[bool] = []
     while len(account.score) < budget and len(asked) < MOST:
         while len(running) < slots and (proposal := standing.suggest()):
@@ -95,15 +93,10 @@ def search(spec: Spec, table: Table, budget: int, slots: int = 1, *, remember: b
         if not running:
             break
         for item in list(running):
-            choice, free = item.curve.choice, True
-            while free and item in running:
-                free = remember and item.epochs < seen.get(choice, 0)
-                if not free:
-                    account.add(item)
-                if state := _epoch(standing, item):
-                    running.remove(item)
-                    ended.append(state == "finished")
-                seen[choice] = max(seen.get(choice, 0), item.epochs)
+            account.add(item)
+            if state := _epoch(standing, item):
+                running.remove(item)
+                ended.append(state == "finished")
     best = np.maximum.accumulate(account.score)[:budget]
     return Trace(
         _held(best, budget),

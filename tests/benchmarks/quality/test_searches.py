@@ -43,7 +43,7 @@ def test_the_study_trains_fourteen_times_and_keeps_the_best() -> None:
 def test_no_method_spends_more_than_the_budget(method: str) -> None:
     known = METHODS[method]
     with twisted(known.get("twists", ())):
-        trace = search(spec_of(method, 1), made_up(), BUDGET, remember=known.get("remember", False))
+        trace = search(spec_of(method, 1), made_up(), BUDGET)
     assert len(trace.best) == BUDGET and np.all(np.diff(trace.best) >= 0)
     assert trace.gflop[-1] <= BUDGET
     assert (trace.repeated == 0) or method != GRID
@@ -55,11 +55,9 @@ def test_pruned_trials_count_with_the_epochs_that_they_had() -> None:
     assert trace.trials > BUDGET / EPOCHS
 
 
-def test_repeats_from_memory_cost_nothing() -> None:
-    plain = search(spec_of(JOINT, 3), made_up(), BUDGET)
-    remembered = search(spec_of(JOINT, 3), made_up(), BUDGET, remember=True)
-    assert plain.repeated > 0
-    assert len(set(choices())) >= remembered.trials - remembered.repeated > plain.trials - plain.repeated
+def test_a_joint_search_trains_no_configuration_twice() -> None:
+    trace = search(spec_of(JOINT, 3), made_up(), BUDGET)
+    assert trace.repeated == 0
 
 
 def test_a_training_that_fails_counts_the_epoch_in_which_it_did() -> None:

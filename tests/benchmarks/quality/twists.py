@@ -10,12 +10,9 @@ from unittest.mock import patch
 
 import optuna
 
-import sweeps.search.proposer
 import sweeps.search.sampler
-from sweeps.search.proposer import suggest
-from sweeps.spec.space import Dimension
 
-ORDERED, UNIVARIATE, FEW_RANDOM = "ordered", "univariate", "few random"
+UNIVARIATE, FEW_RANDOM = "univariate", "few random"
 FEW = 4
 
 
@@ -23,20 +20,10 @@ FEW = 4
 def twisted(names: tuple[str, ...]) -> Iterator[None]:
     """The search with these changes."""
     with ExitStack() as stack:
-        if ORDERED in names:
-            stack.enter_context(patch.object(sweeps.search.proposer, "suggest", _ordered))
         if {UNIVARIATE, FEW_RANDOM} & set(names):
             sampler = _sampler(univariate=UNIVARIATE in names, startup=FEW if FEW_RANDOM in names else None)
             stack.enter_context(patch.object(sweeps.search.sampler, "_plain_sampler", sampler))
         yield
-
-
-def _ordered(trial: optuna.Trial, dimension: Dimension, label: str) -> Any:
-    """A list of numbers as places on a line, so that what is good tells of its neighbours."""
-    numbers = [value for value in dimension.choices if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    if dimension.kind != "categorical" or len(numbers) < 3 or len(numbers) < len(dimension.choices):
-        return suggest(trial, dimension, label)
-    return sorted(numbers)[trial.suggest_int(label, 0, len(numbers) - 1)]
 
 
 def _sampler(*, univariate: bool, startup: int | None) -> Any:
