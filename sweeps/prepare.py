@@ -149,7 +149,7 @@ def prepare_on_ray(
         returned[case.uid] = [ray.put(value) for value in _prepare((case,), config, cache, scored)]
     reports = {}
     for uid, refs in returned.items():
-        reports[uid] = _get(refs[0])
+        reports[uid] = get(refs[0])
         on_case()
     shelf = Shelf(
         cases=cases,
@@ -267,7 +267,7 @@ def _check_training(prepared: Prepared, kept: Mapping[str, int]) -> None:
             check_kept(sum(kept[uid] for uid in uids), len(uids))
 
 
-def _get(ref: Any) -> Any:
+def get(ref: Any) -> Any:
     """`ray.get` that raises what the task raised, not Ray's wrapping of it."""
     import ray
     from ray.exceptions import RayTaskError

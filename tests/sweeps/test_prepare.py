@@ -21,7 +21,7 @@ from sweeps.cohort import Cohort, load_cohort
 from sweeps.folder import SweepFolder
 from sweeps.node_files import home
 from sweeps.overlays import write_scans
-from sweeps.prepare import Prepared, groups, prepare_on_ray, streams
+from sweeps.prepare import Prepared, by_reader, prepare_on_ray, streams
 from sweeps.shelf import prepared_sizes
 from sweeps.spec import load_spec
 from tests.sweeps.big_cohort import big_cohort, config_of
@@ -115,17 +115,18 @@ def test_a_second_preparation_comes_from_the_cache_and_is_the_same(
     assert Cache(tmp_path / "cache").root.is_dir()
 
 
-def test_cases_of_the_cache_are_read_several_by_a_task_and_others_alone(
-    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_reads_which_cases(cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cases, cache = cohort.cases, tmp_path / "cache"
-    assert [len(group) for group in groups(cases, CONFIG, None)] == [1] * 5
+    alone = tuple((case,) for case in cases)
+    assert by_reader(cases, CONFIG, None, 1) == ((), alone)
     for case in cases[1:]:
         prepared_sizes(case, CONFIG, cache, True)
-    found = list(groups(cases, CONFIG, cache))
-    assert [[case.uid for case in group] for group in found] == [[cases[0].uid], [case.uid for case in cases[1:]]]
+    assert by_reader(cases, CONFIG, cache, 1) == (cases[1:], alone[:1])
+    assert by_reader(cases, CONFIG, cache, 2) == ((), (cases[:1], cases[1:]))
     monkeypatch.setattr(prepare, "READ_BYTES", 1)
-    assert [len(group) for group in groups(cases, CONFIG, cache)] == [1] * 5
+    assert by_reader(cases, CONFIG, cache, 2) == ((), alone)
+    monkeypatch.setattr(prepare, "READ_HERE_BYTES", 1)
+    assert by_reader(cases, CONFIG, cache, 1) == ((), alone)
 
 
 def test_an_entry_that_was_damaged_meanwhile_is_prepared_by_the_task_that_reads(
