@@ -58,7 +58,7 @@ def time_text(profile: TimeProfile) -> str:
     )
     largest = sorted(PARTS, key=lambda part: -profile.parts_s[part])[:3]
     parts = [f"{100 * profile.share(part):.0f} % {WORDS[part]}" for part in largest if profile.parts_s[part] > 0]
-    text = f"The sweep took {amount('seconds', profile.wall_s)} of wall time{runs}{among}: {listed(parts)} before all."
+    text = f"The sweep took {amount('seconds', profile.wall_s)} of wall time{runs}{among}: {listed(parts)} above all."
     if profile.untold_s > 0.005 * profile.wall_s:
         text += f" Of {amount('seconds', profile.untold_s)} nobody told: trials were under way, or their worker died."
     if profile.untold_runs:

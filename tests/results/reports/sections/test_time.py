@@ -24,7 +24,7 @@ def test_what_it_says() -> None:
     found = section(two_runs())
     assert found.text == (
         "The sweep took 2.4 min of wall time in 2 runs with 1 and 2 slots: 39 % training, 21 % preparation and 14 % tracing "
-        "before all.",
+        "above all.",
     )
     parts, trials = found.tables
     assert parts.heads == ("part", "time (s)", "share (%)")
