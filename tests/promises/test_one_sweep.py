@@ -117,7 +117,7 @@ def test_where_the_time_went_adds_up_to_the_wall(place: Place) -> None:
     recorded = ready["seconds"] + (last - first).total_seconds() + found["after_the_ledger_s"]
     assert abs(sum(parts.values()) - recorded) < 0.05 * recorded
     assert found["after_the_ledger_s"] > 0 and set(found["preparation_s"]) >= {"start", "checks", "cluster", "scans"}
-    assert recorded < place.wall_s
+    assert abs(recorded - place.wall_s) < 0.05 * place.wall_s
     report = (place.sweep / "report" / "report.html").read_text()
     assert "Where the time went" in report and "wall time of the sweep (" in report
 
@@ -139,7 +139,7 @@ def test_s02_planted_pickles_are_never_loaded(place: Place, said: dict[str, Resu
     shutil.copytree(place.sweep, sweep)
     trap = Trap(marker)
     planted = plant(trap, sweep)
-    assert len(planted) > 150 and all(path.is_file() for path in planted)
+    assert len(planted) > 120 and all(path.is_file() for path in planted)
     for command in COMMANDS:
         call = liversweep if command[0] == "resume" else speak
         result, before = call(*named(command, "small"), cwd=tmp_path), said[" ".join(command)]

@@ -18,6 +18,7 @@ from cluster.config import Slots
 from results.ledger import Ledger, read_events
 from results.ledger_line import Event
 from results.records import Sweep
+from sweeps.costs.refusal import memory_check
 from sweeps.engine import Outcome, _close, _note_full_disk, make_driver, outcome_of
 from sweeps.errors import SweepError
 from sweeps.executor.session import TrialSession
@@ -117,7 +118,8 @@ class Machine:
     ) -> Outcome:
         """See `sweeps.engine.search`."""
         self.specs.append(place.spec)
-        driver = make_driver(place.spec, folder, ledger, standing, 1, Silent())
+        misfit = memory_check(place.spec, place.slots, place.spec.trial.memory_bytes)
+        driver = make_driver(place.spec, folder, ledger, standing, 1, Silent(), misfit)
         try:
             driver.take_up(adopted)
             while isinstance(proposal := driver.next(), Proposal):
