@@ -133,20 +133,11 @@ def prepare_on_ray(
     Raises:
         DataError, ConfigError: a case that cannot be prepared, or a fold without a slice to train on.
     """
-    import ray
-
     count = cohort.folds if set(parts) - {"test"} else 1
     folds = [{part: cohort.part(part, fold) for part in parts} for fold in range(count)]
     cases = {case.uid: case for fold in folds for part in parts for case in fold[part]}
     scored = frozenset(case.uid for fold in folds for part in parts if part != "train" for case in fold[part])
-    here, elsewhere = by_reader(cases.values(), config, cache, len(machines()))
-    returned: dict[str, list[Any]] = {}
-    for group in elsewhere:
-        refs = _submit(ray.remote(_prepare), group, config, cache, scored)
-        returned |= dict(zip([case.uid for case in group], refs, strict=True))
-    for case in here:
-        # The tasks go on meanwhile.
-        returned[case.uid] = [ray.put(value) for value in _prepare((case,), config, cache, scored)]
+    returned = _begin(cases.values(), config, cache, scored)
     reports = {}
     for uid, refs in returned.items():
         reports[uid] = get(refs[0])
@@ -233,6 +224,23 @@ def _grouped(held: Sequence[tuple[Case, int]]) -> Iterator[tuple[Case, ...]]:
         yield tuple(group)
 
 
+def _begin(
+    cases: Iterable[Case], config: PrepareConfig, cache: Path | None, scored: frozenset[str]
+) -> dict[str, list[Any]]:
+    """Have every case made or read: of each a reference to its report, then one a size. Tasks may still be at work."""
+    import ray
+
+    here, elsewhere = by_reader(cases, config, cache, len(machines()))
+    returned: dict[str, list[Any]] = {}
+    for group in elsewhere:
+        refs = _submit(ray.remote(_prepare), group, config, cache, scored)
+        returned |= dict(zip([case.uid for case in group], refs, strict=True))
+    for case in here:
+        # The tasks go on meanwhile.
+        returned[case.uid] = [ray.put(value) for value in _prepare((case,), config, cache, scored)]
+    return returned
+
+
 def _submit(
     function: Any, group: tuple[Case, ...], config: PrepareConfig, cache: Path | None, scored: frozenset[str]
 ) -> list[list[Any]]:
@@ -246,7 +254,7 @@ def _submit(
 def _prepare(
     group: tuple[Case, ...], config: PrepareConfig, cache: Path | None, scored: frozenset[str]
 ) -> Iterator[Any]:
-    """Worker side: of each case a report, then one prepared case a size. Ray stores them one by one."""
+    """Of each case a report, then one prepared case a size; what a task yields Ray stores one by one."""
     for case in group:
         hit, made = prepared_sizes(case, config, cache, case.uid in scored)
         ordered = [made[size] for size in config.sizes_px]

@@ -25,9 +25,6 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from liverseg.config import TrainConfig
 from liverseg.training.device import pin_threads
 from tests.benchmarks.bench_training import (
     ARCHITECTURES,
@@ -36,33 +33,22 @@ from tests.benchmarks.bench_training import (
     ceiling_rate,
     ceiling_steps,
     cpu_seconds,
+    training_step,
 )
 
 PRECISIONS = ("float32", "bfloat16")
 TARGETS = {name: 1.8 if name == "unet" else 1.35 for name in ARCHITECTURES}
 
 
-def training_step(architecture: str, precision: str, batch: int) -> tuple[float, Step]:
+def _step(architecture: str, precision: str, batch: int) -> tuple[float, Step]:
     """GFLOP of the convolutions of one training step, and the step, already traced."""
-    from liverseg.models.build import count_flops
-    from liverseg.training.network import compile_network
-
-    parameters = {"size": SIZE_PX, "batch_size": batch, "mixed_precision": precision == "bfloat16"}
-    network = compile_network(TrainConfig(architecture=architecture, parameters=parameters))
-    generator = np.random.default_rng(0)
-    images = generator.random((batch, SIZE_PX, SIZE_PX, 1), np.float32)
-    masks = generator.integers(0, 3, (batch, SIZE_PX, SIZE_PX)).astype(np.int32)
-
-    def step() -> float:
-        return network.train(images, masks, 1e-4)
-
-    step()
-    return 3 * batch * count_flops(network.model) / 1e9, step
+    gflop, _, step = training_step(architecture, batch, mixed_precision=precision == "bfloat16")
+    return gflop, step
 
 
 def measure(architecture: str, batch: int, rounds: int, ceilings: dict[str, Any]) -> dict[str, Any]:
     """One row: medians over the rounds, each of which measures both precisions and both ceilings."""
-    steps = {precision: training_step(architecture, precision, batch) for precision in PRECISIONS}
+    steps = {precision: _step(architecture, precision, batch) for precision in PRECISIONS}
     gflop = steps["float32"][0]
     found: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
     bare: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}

@@ -77,14 +77,14 @@ def ceiling_rate(steps: list[tuple[float, Step]]) -> float:
     return max(gflop / cpu_seconds(step) for gflop, step in steps)
 
 
-def training_step(architecture: str, batch: int) -> tuple[float, float, Step]:
+def training_step(architecture: str, batch: int, *, mixed_precision: bool = False) -> tuple[float, float, Step]:
     """GFLOP of one training step, CPU-seconds until it was traced, and the step."""
     from liverseg.models.build import count_flops
     from liverseg.training.network import compile_network
 
     began = time.process_time()
-    config = TrainConfig(architecture=architecture, parameters={"size": SIZE_PX, "batch_size": batch})
-    network = compile_network(config)
+    parameters = {"size": SIZE_PX, "batch_size": batch, "mixed_precision": mixed_precision}
+    network = compile_network(TrainConfig(architecture=architecture, parameters=parameters))
     generator = np.random.default_rng(0)
     images = generator.random((batch, SIZE_PX, SIZE_PX, 1), np.float32)
     masks = generator.integers(0, 3, (batch, SIZE_PX, SIZE_PX)).astype(np.int32)
