@@ -285,7 +285,9 @@ def _death(death: Exception, what: str) -> WorkerDied:
     if isinstance(death, OutOfMemoryError) or "running low on memory" in str(death):
         return WorkerDied(f"{what}: the machine ran out of memory", next_step="give fewer workers: --workers 1")
     text = " ".join(str(death).split())[:_MESSAGE_LIMIT]
-    return WorkerDied(f"{what}: it was killed (as a system without free memory does) or it crashed", next_step=f"Ray said: {text}")
+    return WorkerDied(
+        f"{what}: it was killed (as a system without free memory does) or it crashed", next_step=f"Ray said: {text}"
+    )
 
 
 def _end(actor: Any) -> None:
