@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -191,7 +192,7 @@ def test_a_refused_write_leaves_the_record_as_it_was(tmp_path: Path, monkeypatch
     before = path.read_bytes()
 
     def full(descriptor: int, data: bytes) -> None:
-        chain.os.write(descriptor, data[:20])
+        os.write(descriptor, data[:20])
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(chain, "write_all", full)
