@@ -1,10 +1,10 @@
 """The folder of a handed-over model: written whole or not at all, and opened only when every byte is as it was written.
 
-    model.json                  the description, see `liverseg.handover.description`
-    weights/<trial>.npz         a network's arrays, no pickle
-    card.json, card.md          the model card
-    onnx/, saved_model/         the same networks in other formats, where asked for
-    checksums.json              SHA-256 of every file, and the model's id, which stands for all of them
+model.json                  the description, see `liverseg.handover.description`
+weights/<trial>.npz         a network's arrays, no pickle
+card.json, card.md          the model card
+onnx/, saved_model/         the same networks in other formats, where asked for
+checksums.json              SHA-256 of every file, and the model's id, which stands for all of them
 """
 
 from __future__ import annotations
@@ -151,7 +151,9 @@ def _digests(folder: Path) -> dict[str, str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
-            raise DataError("a model holds only files and folders", rule="M1", where=str(path), got="a link or a device")
+            raise DataError(
+                "a model holds only files and folders", rule="M1", where=str(path), got="a link or a device"
+            )
         if path.is_file() and name != CHECKSUMS:
             found[name] = _sha256(path)
     return found

@@ -13,6 +13,7 @@ from sweeps.cli import (
     evaluate,
     extend,
     plan,
+    predict,
     resume,
     run,
     show,
@@ -63,6 +64,7 @@ app.command("compare")(compare.compare)
 app.command("watch")(watch.watch)
 app.command("dashboard")(dashboard.dashboard)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")
 app.add_typer(cluster.app, name="cluster")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from liverseg.handover.familiar import ScanFeatures
+
     from liverseg.handover.folder import ModelFolder
     from liverseg.handover.masks import Measurements
     from liverseg.handover.predictor import Predictor, Segmentation
