@@ -11,6 +11,7 @@ from sweeps.cli import (
     dashboard,
     data,
     evaluate,
+    export,
     extend,
     plan,
     predict,
@@ -64,6 +65,7 @@ app.command("compare")(compare.compare)
 app.command("watch")(watch.watch)
 app.command("dashboard")(dashboard.dashboard)
 app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
 app.command("predict")(predict.predict)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")

@@ -11,9 +11,8 @@ from sweeps.handover.rehearsal import ENSEMBLE, ENSEMBLE_FLIPS, SINGLE, SINGLE_F
 
 if TYPE_CHECKING:
     from liverseg.handover.choice import Chosen
-    from results.statistics.gain import Gain
-
     from liverseg.handover.postprocess import PostProcess
+    from results.statistics.gain import Gain
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +90,20 @@ def _gain(found: Rehearsed, labels: Sequence[str], single: Chosen, joint: Chosen
     return ensemble_gain(_dice(found, labels, SINGLE, single), _dice(found, labels, ENSEMBLE, joint))
 
 
-def _dice(found: Rehearsed, labels: Sequence[str], way: str, chosen: Chosen) -> dict[str, dict[str, float]]:
-    """Dice by label and patient, over a patient's scans; NaN patients left out of a label."""
+def _dice(found: Rehearsed, labels: Sequence[str], way: str, chosen: Chosen) -> dict[str, list[float]]:
+    """Dice by label, one a patient (the mean over its scans), patients in a fixed order; NaN where it is not defined."""
     from liverseg.handover.tally import tally
 
-    sums: dict[str, dict[str, list[float]]] = {label: {} for label in labels}
+    by: dict[str, dict[str, list[float]]] = {case.patient: {label: [] for label in labels} for case in found.cases}
     pairs = found.pairs(f"{way}-flips" if chosen.flips else way)
     for case, pair in zip(found.cases, pairs, strict=True):
         counted = tally(*pair)
         for label in labels:
-            value = counted.dice(label, chosen.postprocess)
-            if not math.isnan(value) and (label == "liver" or counted.has_tumour):
-                sums[label].setdefault(case.patient, []).append(value)
-    return {label: {patient: sum(values) / len(values) for patient, values in by.items()} for label, by in sums.items()}
+            if label == "liver" or counted.has_tumour:
+                by[case.patient][label].append(counted.dice(label, chosen.postprocess))
+    return {label: [_mean(by[patient][label]) for patient in sorted(by)] for label in labels}
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan

@@ -23,7 +23,7 @@ def origin_of(name: str, sweep: Sweep, cohort: Cohort, choice: Choice) -> dict[s
         "started": record.started,
         "data": cohort.fingerprint,
         "split": cohort.split.fingerprint,
-        "test": test_fingerprint(sweep),
+        "test": test_fingerprint(record),
         "fold": fold,
         "cases": parts,
         "liver_ml": [round(min(livers), 1), round(max(livers), 1)] if livers else None,

@@ -26,7 +26,9 @@ _FLIP = np.diag([-1.0, -1.0, 1.0])
 @cache
 def phantom(orientation: str = "LPS", slices: int = 12) -> tuple[npt.NDArray[np.int16], Affine]:
     """A small phantom scan, int16 HU `(x, y, z)`, and its RAS affine. Not to be changed."""
-    config = PhantomConfig(matrix_px=(40, 40), slices=(slices, slices), orientations=(orientation,), thickness_mm=(5.0,))
+    config = PhantomConfig(
+        matrix_px=(40, 40), slices=(slices, slices), orientations=(orientation,), thickness_mm=(5.0,)
+    )
     case = make_case(config, 0)
     case.image.flags.writeable = False
     return case.image, case.affine
