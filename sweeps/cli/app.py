@@ -14,6 +14,8 @@ from sweeps.cli import (
     extend,
     plan,
     resume,
+    review,
+    reviews,
     run,
     show,
     spec,
@@ -62,6 +64,8 @@ app.command("report")(show.report)
 app.command("compare")(compare.compare)
 app.command("watch")(watch.watch)
 app.command("dashboard")(dashboard.dashboard)
+app.command("review")(review.review)
+app.command("reviews")(reviews.reviews)
 app.command("evaluate")(evaluate.evaluate)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")

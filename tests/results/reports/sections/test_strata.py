@@ -15,7 +15,7 @@ from results.reports.document import Document, build_document
 from results.reports.section import Section
 from results.statistics.casewise import architecture_figures
 from results.statistics.strata import size_strata
-from results.tables.strata import strata_table, tumour_free_table, wilson_interval
+from results.tables.strata import strata_table, tumour_free_table
 from tests.results.ledger_factory import HOSTILE, realistic
 from tests.results.plots.test_plots import folded
 from tests.results.strata_ledger import Patient, ledger_of
