@@ -112,7 +112,8 @@ def _changed(report: CaseReport, review: Review) -> Iterator[Problem]:
 
 
 def _listing(errors: Sequence[Problem], spec: Spec) -> str:
-    lines = [f"{len(errors)} problems in the corrected cases of {spec.data.reviews}; nothing was written"]
+    many = "s" * (len(errors) != 1)
+    lines = [f"{len(errors)} problem{many} in the corrected cases of {spec.data.reviews}; nothing was written"]
     lines += [f"  {problem.message}" for problem in errors]
     lines.append("mend the files, or leave such cases out with --skip-bad (data.skip_bad: true)")
     return "\n".join(lines)

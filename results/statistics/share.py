@@ -10,4 +10,5 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
     z = 1.959964
     middle, scale = share + z * z / (2 * n), 1 + z * z / n
     reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max((middle - reach) / scale, 0.0), min((middle + reach) / scale, 1.0)
+    # It holds the share itself, which rounding must not undo.
+    return min(max((middle - reach) / scale, 0.0), share), max(min((middle + reach) / scale, 1.0), share)

@@ -125,12 +125,6 @@ def test_the_table_by_hand() -> None:
     assert tumour_free_table(figures).empty
 
 
-def test_wilsons_interval() -> None:
-    """Ten of ten and five of ten, as in tables of it."""
-    assert wilson_interval(1.0, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
-    assert wilson_interval(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
-
-
 def test_the_plot_shows_classes_with_their_patients() -> None:
     (plot,) = section({"unet": cohort(), "segnet": cohort(0.5, 0.6)}).draw()
     text = "".join(ElementTree.fromstring(plot.svg).itertext())
