@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,7 +135,8 @@ class Crew:
         if fleet.memory_bytes:
             room["memory"] = fleet.memory_bytes
         # Messages have a thread of their own, so that they can be fetched while a job is at work.
-        actor: Any = ray.remote(max_restarts=0, concurrency_groups={"news": 1}, **room)(Hand).remote()
+        remote: Any = ray.remote
+        actor = remote(max_restarts=0, concurrency_groups={"news": 1}, **room)(Hand).remote()
         self._seats.append(Seat(actor, actor.begin.remote(self._worker, self._argument)))
 
     def _ready(self) -> list[Seat]:
@@ -231,7 +232,7 @@ def work_on_ray(
     jobs: Sequence[Any], worker: str, argument: Any, fleet: Fleet, tell: Tell, interrupts: Interrupts | None
 ) -> Iterator[Answer]:
     """As `work_through`, on the fleet's Ray; what was started of it is ended on leaving."""
-    with connect(_config(fleet, len(jobs)), environment=worker_environment(fleet)):
+    with _not_on_stdout(), connect(_config(fleet, len(jobs)), environment=worker_environment(fleet)):
         if interrupts is not None:
             interrupts.install()
             interrupts.check()
@@ -240,6 +241,19 @@ def work_on_ray(
             yield from crew.answers()
         finally:
             crew.dismiss()
+
+
+@contextmanager
+def _not_on_stdout() -> Iterator[None]:
+    """Ray prints on stdout that a worker died, whatever it was told of logs; answers say so, and stdout is for data."""
+    from ray._private import worker
+
+    before = worker.print_to_stdstream
+    worker.print_to_stdstream = lambda data, ignore_prefix: None
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = before
 
 
 def worker_environment(fleet: Fleet) -> dict[str, str]:
@@ -285,7 +299,9 @@ def _death(death: Exception, what: str) -> WorkerDied:
     if isinstance(death, OutOfMemoryError) or "running low on memory" in str(death):
         return WorkerDied(f"{what}: the machine ran out of memory", next_step="give fewer workers: --workers 1")
     text = " ".join(str(death).split())[:_MESSAGE_LIMIT]
-    return WorkerDied(f"{what}: it was killed (as a system without free memory does) or it crashed", next_step=f"Ray said: {text}")
+    return WorkerDied(
+        f"{what}: it was killed (as a system without free memory does) or it crashed", next_step=f"Ray said: {text}"
+    )
 
 
 def _end(actor: Any) -> None:

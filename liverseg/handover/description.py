@@ -123,7 +123,11 @@ class ModelDescription:
             "notice": NOTICE,
             "name": self.name,
             "labels": list(self.labels),
-            "preprocess": {"fit": self.fit, "frame": FRAME, "intensity": "Hounsfield units, clipped and scaled by window"},
+            "preprocess": {
+                "fit": self.fit,
+                "frame": FRAME,
+                "intensity": "Hounsfield units, clipped and scaled by window",
+            },
             "output": "logits of background and each label; the largest after bilinear resampling to the scan's pixels",
             "combine": "mean of the members' probabilities at the scan's pixels" if len(self.members) > 1 else "single",
             "members": [member.as_json() for member in self.members],

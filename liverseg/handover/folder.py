@@ -1,10 +1,10 @@
 """The folder of a handed-over model: written whole or not at all, and opened only when every byte is as it was written.
 
-    model.json                  the description, see `liverseg.handover.description`
-    weights/<trial>.npz         a network's arrays, no pickle
-    card.json, card.md          the model card
-    onnx/, saved_model/         the same networks in other formats, where asked for
-    checksums.json              SHA-256 of every file, and the model's id, which stands for all of them
+model.json                  the description, see `liverseg.handover.description`
+weights/<trial>.npz         a network's arrays, no pickle
+card.json, card.md          the model card
+onnx/, saved_model/         the same networks in other formats, where asked for
+checksums.json              SHA-256 of every file, and the model's id, which stands for all of them
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def write_model(
         OSError: the disk is full or cannot be written; nothing is left behind.
     """
     path = path.expanduser().absolute()
-    _check_free(path)
+    check_free(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
@@ -84,7 +84,7 @@ def write_model(
         more(aside)
         (aside / CHECKSUMS).write_bytes(as_bytes(_sealed(_digests(aside))))
         _sync_all(aside)
-        _check_free(path)
+        check_free(path)
         aside.rename(path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -126,7 +126,13 @@ def as_bytes(document: Any) -> bytes:
     return json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
 
 
-def _check_free(path: Path) -> None:
+def check_free(path: Path) -> None:
+    """Refuse a place in which there is something.
+
+    Raises:
+        ConfigError: there is.
+    """
+    path = path.expanduser().absolute()
     if os.path.lexists(path):
         raise ConfigError(
             "there is something in the model's place already",
@@ -151,7 +157,9 @@ def _digests(folder: Path) -> dict[str, str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
-            raise DataError("a model holds only files and folders", rule="M1", where=str(path), got="a link or a device")
+            raise DataError(
+                "a model holds only files and folders", rule="M1", where=str(path), got="a link or a device"
+            )
         if path.is_file() and name != CHECKSUMS:
             found[name] = _sha256(path)
     return found

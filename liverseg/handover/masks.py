@@ -86,9 +86,7 @@ def measure(volume: NativeReference) -> Measurements:
     return Measurements(liver, int(np.count_nonzero(marked)) * voxel_ml, tuple(found))
 
 
-def _tumour(
-    part: npt.NDArray[np.bool_], box: tuple[slice, ...], volume_ml: float, volume: NativeReference
-) -> Tumour:
+def _tumour(part: npt.NDArray[np.bool_], box: tuple[slice, ...], volume_ml: float, volume: NativeReference) -> Tumour:
     first = volume.start[0] + int(box[0].start)
     longest = [_longest_mm(plane, volume.spacing_mm[1:]) for plane in part]
     at = int(np.argmax(longest))

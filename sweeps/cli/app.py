@@ -11,8 +11,10 @@ from sweeps.cli import (
     dashboard,
     data,
     evaluate,
+    export,
     extend,
     plan,
+    predict,
     resume,
     review,
     reviews,
@@ -67,6 +69,8 @@ app.command("dashboard")(dashboard.dashboard)
 app.command("review")(review.review)
 app.command("reviews")(reviews.reviews)
 app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
+app.command("predict")(predict.predict)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")
 app.add_typer(cluster.app, name="cluster")

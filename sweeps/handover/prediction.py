@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from liverseg.volume import Header
 
 SCHEMA_VERSION = 1
-Tell = Callable[[int, Any], None]
+Tell = Callable[[Any], None]
 
 
 class PredictWorker:
@@ -45,7 +45,7 @@ class PredictWorker:
         self._postprocess = NONE if settings.raw else self._model.description.postprocess
 
     def __call__(self, job: ScanJob, tell: Tell) -> dict[str, Any]:
-        """Segment a scan and write its files; `tell` hears the slices done and their number.
+        """Segment a scan and write its files; `tell` hears `(slices done, slices)`.
 
         Returns:
             Its record, as it was written.
@@ -69,7 +69,7 @@ class PredictWorker:
         from liverseg.handover.masks import measure, write_mask
         from sweeps.handover.familiarity import observed, refuse_empty, unlike
 
-        features, found = observed(self._predictor, scan.path, job.name, tell)
+        features, found = observed(self._predictor, scan.path, job.name, lambda done, total: tell((done, total)))
         volume = self._postprocess.apply(found.volume)
         measured = measure(volume)
         refuse_empty(job, self._model, measured)
@@ -115,8 +115,9 @@ def _write_pages(
     """The page and the picture. The scan is read once more: what is shown is known only after it was segmented."""
     from liverseg.handover.scan_slices import scan_slices
     from results.scan_page import render_page, render_png
+    from results.scan_page.view import ScanView
 
-    view = scan_slices(image, header, volume)
+    view = ScanView.of(scan_slices(image, header, volume, case=job.name))
     (place / job.file(PAGE_END).name).write_text(render_page(view, record), encoding="utf-8")
     (place / job.file(PICTURE_END).name).write_bytes(render_png(view, record))
 

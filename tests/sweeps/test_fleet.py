@@ -90,7 +90,9 @@ def test_an_error_that_cannot_travel_becomes_one_that_can() -> None:
 
 
 @pytest.mark.ray
-def test_on_ray_workers_stay_warm_and_one_that_dies_is_replaced(tmp_path: Path) -> None:
+def test_on_ray_workers_stay_warm_and_one_that_dies_is_replaced(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Every job is answered once, after all its messages; a killed worker costs its own job only; nothing is left."""
     jobs = [1, 2, "die", "data", "bug", "strange", *range(3, 15)]
     found, heard = ended(jobs, tmp_path, Fleet(workers=2, where=LocalConfig(cpus=2)))
@@ -108,6 +110,7 @@ def test_on_ray_workers_stay_warm_and_one_that_dies_is_replaced(tmp_path: Path) 
     # Two, and one for the one that died, if the other had not done all by then.
     assert len(made) in (2, 3)
     assert not any(map(psutil.pid_exists, made))
+    assert capfd.readouterr().out == "", "stdout is for data"
 
 
 @pytest.mark.ray
