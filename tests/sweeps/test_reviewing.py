@@ -79,7 +79,7 @@ def test_a_correction_is_checked_measured_and_kept_with_its_scan(here: Path) -> 
     assert (place / "image.nii.gz").stat().st_ino == scan.stat().st_ino
     assert fixed.image_sha256 == file_sha256(scan)
     assert fixed.mask_sha256 == file_sha256(place / "mask.nii.gz")
-    kept: Any = nibabel.load(place / "mask.nii.gz")  # type: ignore[attr-defined]
+    kept: Any = nibabel.load(place / "mask.nii.gz")
     assert np.array_equal(np.asarray(kept.dataobj), labels()) and np.allclose(kept.affine, AFFINE)
     for folder in (here / "reviews", place.parent, place):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -103,9 +103,9 @@ def test_where_a_scan_cannot_be_linked_it_is_copied(here: Path, monkeypatch: pyt
 def test_a_mask_that_a_patients_name_hides_in_leaves_it_behind(here: Path) -> None:
     volume: Any = nibabel.Nifti1Image(labels(), AFFINE)  # type: ignore[no-untyped-call]
     volume.header["descrip"] = b"CANARY"
-    volume.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"CANARY"))  # type: ignore[no-untyped-call]
+    volume.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"CANARY"))
     volume.set_sform(AFFINE, 1)
-    nibabel.save(volume, here / "fixed.nii")  # type: ignore[attr-defined]
+    nibabel.save(volume, here / "fixed.nii")
     assert said("review", "OUT/ct-7", "--verdict", "corrected", "--mask", "fixed.nii", cwd=here).code == 0
     mask = next((here / "reviews").rglob("mask.nii.gz"))
     import gzip

@@ -283,7 +283,7 @@ def test_a_sweep_with_reviews_tells_of_them_and_is_not_resumed_with_others(
         [f"data.root={json.dumps(str(here / 'scans'))}", f"data.reviews={json.dumps(str(here / 'reviews'))}"],
     )
     folder, notes = SweepFolder(here / "runs" / "a"), Notes()
-    sweeps.run.run_sweep(loaded, folder, notes)  # type: ignore[arg-type]
+    sweeps.run.run_sweep(loaded, folder, notes)
     assert any(line.startswith("1 corrected case from reviews was added to training") for line in notes.lines)
     sweep = fold(read_events(folder.ledger)).sweep
     assert sweep.data.reviewed == (uid,) and uid in sweep.split.train
