@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeps.fleet import Answer, Fleet, work_through
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from results.statistics.promotion import Promotion
     from sweeps.labelled import Labelled
 
-SCHEMA_VERSION = 1
 _PROCESS_BYTES = 10**9
 """What Python, the backend and the networks take, about."""
 _SCAN, _BOX = 1, 30
@@ -199,7 +197,7 @@ def facts_of(found: Validated) -> ValidationFacts:
 def _label(found: Validated, label: str) -> LabelResult:
     from results.model_record import LabelResult
 
-    dice = _dice(found.new, label)
+    dice = label_dice(found.new, label)
     pair = next((pair for pair in found.pairs if pair.label == label), None)
     if pair is None or found.old is None:
         return LabelResult(label, dice["n"], dice["mean"])
@@ -207,13 +205,13 @@ def _label(found: Validated, label: str) -> LabelResult:
         label,
         dice["n"],
         dice["mean"],
-        _dice(found.old, label)["mean"],
+        label_dice(found.old, label)["mean"],
         *map(_finite, (pair.mean, pair.ci_low, pair.ci_high, pair.p_holm)),
         pair.outcome,
     )
 
 
-def _dice(side: Judged, label: str) -> dict[str, Any]:
+def label_dice(side: Judged, label: str) -> dict[str, Any]:
     """Patients with a Dice, and its mean and between-patients SD."""
     from liverseg.metrics.summary import between_patients_sd, by_patient, finite_mean
 
@@ -230,82 +228,3 @@ def _dice(side: Judged, label: str) -> dict[str, Any]:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def as_document(found: Validated) -> dict[str, Any]:
-    """All of it in plain JSON values; cases by their pseudonyms. Undefined numbers are None."""
-    from dataclasses import asdict
-
-    from liverseg.handover.description import NOTICE
-
-    data, ended = found.data, found.promotion
-    pairs = [{**asdict(pair), "outcome": pair.outcome} for pair in found.pairs]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "notice": NOTICE,
-        "data": {
-            "fingerprint": data.fingerprint,
-            "cases": len(data.cases),
-            "patients": data.patients,
-            "left_out_trained": [case.uid for case in data.trained],
-            "optimistic": sorted(data.optimistic),
-            "skipped": [{"rule": problem.rule, "summary": problem.summary} for problem in data.skipped],
-        },
-        "models": [_side(side) for side in found.sides],
-        "comparison": {"pairs": _plain(pairs), "sentences": list(found.sentences())} if ended else None,
-        "outcome": ended.outcome if ended else None,
-        "why": ended.why if ended else None,
-    }
-
-
-def _side(side: Judged) -> dict[str, Any]:
-    from liverseg.metrics.evaluation_document import as_document as evaluation_document
-
-    document = evaluation_document(side.evaluation)
-    if "tumour" not in side.labels:
-        document = _liver_only(document)
-    dice = {label: _dice(side, label) for label in side.labels}
-    head = {"id": side.model.id, "name": side.model.name, "path": str(side.model.path)}
-    return {**head, "labels": list(side.labels), "dice_by_patient": dice, "evaluation": document}
-
-
-def _liver_only(document: dict[str, Any]) -> dict[str, Any]:
-    """Without what a model that knows no tumours cannot be asked."""
-
-    def only(item: Mapping[str, Any]) -> dict[str, Any]:
-        return {"liver": item["liver"]}
-
-    cases = [
-        {
-            name: only(value) if name == "labels" else value
-            for name, value in case.items()
-            if name not in ("lesions", "tumour_burden_prediction")
-        }
-        for case in document["cases"]
-    ]
-    summary = {name: only(document["summary"][name]) for name in ("labels", "pooled")}
-    return {**document, "cases": cases, "summary": summary}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_document(folder: Path, document: Mapping[str, Any]) -> Path:
-    """Write `validation.json` into a folder, which is made.
-
-    Raises:
-        OSError: the disk is full or cannot be written.
-    """
-    import json
-
-    from results.storage import write_atomic
-
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "validation.json"
-    write_atomic(path, json.dumps(document, indent=1, allow_nan=False).encode() + b"\n")
-    return path

@@ -12,6 +12,7 @@ from sweeps.cli import (
     data,
     evaluate,
     extend,
+    models,
     plan,
     predict,
     resume,
@@ -19,6 +20,7 @@ from sweeps.cli import (
     show,
     spec,
     test,
+    validate,
     watch,
 )
 
@@ -65,6 +67,8 @@ app.command("watch")(watch.watch)
 app.command("dashboard")(dashboard.dashboard)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("validate")(validate.validate)
+app.command("models")(models.models)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")
 app.add_typer(cluster.app, name="cluster")
