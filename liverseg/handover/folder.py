@@ -72,7 +72,7 @@ def write_model(
         OSError: the disk is full or cannot be written; nothing is left behind.
     """
     path = path.expanduser().absolute()
-    _check_free(path)
+    check_free(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
@@ -84,7 +84,7 @@ def write_model(
         more(aside)
         (aside / CHECKSUMS).write_bytes(as_bytes(_sealed(_digests(aside))))
         _sync_all(aside)
-        _check_free(path)
+        check_free(path)
         aside.rename(path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -126,7 +126,13 @@ def as_bytes(document: Any) -> bytes:
     return json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
 
 
-def _check_free(path: Path) -> None:
+def check_free(path: Path) -> None:
+    """Refuse a place in which there is something.
+
+    Raises:
+        ConfigError: there is.
+    """
+    path = path.expanduser().absolute()
     if os.path.lexists(path):
         raise ConfigError(
             "there is something in the model's place already",

@@ -11,6 +11,7 @@ from sweeps.cli import (
     dashboard,
     data,
     evaluate,
+    export,
     extend,
     models,
     plan,
@@ -66,6 +67,7 @@ app.command("compare")(compare.compare)
 app.command("watch")(watch.watch)
 app.command("dashboard")(dashboard.dashboard)
 app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
 app.command("predict")(predict.predict)
 app.command("validate")(validate.validate)
 app.command("models")(models.models)

@@ -82,6 +82,7 @@ AddressOption = Annotated[
 InsecureOption = Annotated[
     bool, typer.Option("--insecure-cluster", help="Accept a cluster that lets in whoever calls, without a token.")
 ]
+RecordOption = Annotated[Path, typer.Option("--record", metavar="FOLDER", help="Folder of the record of models.")]
 WorkersOption = Annotated[
     int | None,
     typer.Option(

@@ -11,8 +11,7 @@ from sweeps.handover.scan_job import ScanJob
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from liverseg.handover.familiar import ScanFeatures
-
+    from liverseg.handover.features import ScanFeatures
     from liverseg.handover.folder import ModelFolder
     from liverseg.handover.masks import Measurements
     from liverseg.handover.predictor import Predictor, Segmentation
@@ -31,11 +30,17 @@ def observed(
     Raises:
         DataError: the scan breaks a rule, or is no CT (rule F1).
     """
-    from liverseg.handover.familiar import FeatureReader
+    from liverseg.handover.features import FeatureMeter, require_ct
+    from liverseg.preprocess.orient import orientation_from
+    from liverseg.preprocess.stacks import VoxelFile
+    from liverseg.volume import read_header
 
-    reader = FeatureReader.of(scan, case)
-    found = predictor.segment(scan, case=case, on_slices=on_slices, on_stack=reader.add)
-    return reader.features(), found
+    header = read_header(scan, case=case, role="image")
+    meter = FeatureMeter(VoxelFile(scan, header), orientation_from(header.orientation))
+    found = predictor.segment(scan, case=case, on_slices=on_slices, on_stack=meter.add)
+    features = meter.features()
+    require_ct(features, case=case, path=scan)
+    return features, found
 
 
 def unlike(model: ModelFolder, features: ScanFeatures, measured: Measurements) -> list[dict[str, Any]]:

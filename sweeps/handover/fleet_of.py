@@ -22,7 +22,8 @@ def fleet_of(
 
     Args:
         workers: at most so many at once; None as many as there is room for.
-        cpus, gpus: of each.
+        cpus: of each.
+        gpus: of each.
         address: `host:port` of a cluster's head.
         insecure: accept a cluster without a token.
         memory_bytes: what a worker takes, about.

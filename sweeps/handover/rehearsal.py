@@ -18,9 +18,8 @@ import numpy as np
 from sweeps.fleet import Fleet, work_through
 
 if TYPE_CHECKING:
-    from liverseg.handover.familiar import ScanFeatures
-
     from liverseg.data import Case
+    from liverseg.handover.features import ScanFeatures
     from liverseg.preprocess.arrays import NativeReference
 
 SINGLE, SINGLE_FLIPS, ENSEMBLE, ENSEMBLE_FLIPS = "single", "single-flips", "ensemble", "ensemble-flips"
@@ -94,19 +93,11 @@ def features_of(image: Path, case: str) -> ScanFeatures:
     """What a scan is like, from one reading.
 
     Raises:
-        DataError: it breaks a rule, or is no CT.
+        DataError: it breaks a rule.
     """
-    from liverseg.handover.familiar import FeatureReader
+    from liverseg.handover.features import scan_features
 
-    from liverseg.preprocess.orient import orientation_from
-    from liverseg.preprocess.stacks import VoxelFile, read_stacks
-    from liverseg.volume import read_header
-
-    reader = FeatureReader.of(image, case)
-    scan = VoxelFile(image, read_header(image, case=case, role="image"))
-    for stack in read_stacks(scan, None, orientation_from(scan.header.orientation), case=case):
-        reader.add(stack)
-    return reader.features()
+    return scan_features(image, case=case)
 
 
 @dataclass(frozen=True, slots=True)

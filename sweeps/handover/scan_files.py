@@ -52,22 +52,12 @@ def as_nifti(job: ScanJob, place: Path) -> NiftiScan:
         DataError: it cannot be read, or breaks a rule of DICOM series (X…).
     """
     if job.kind != "dicom":
-        try:
-            return NiftiScan(job.path, file_sha256(job.path))
-        except OSError as error:
-            raise DataError(
-                "the scan cannot be read",
-                case=job.name,
-                rule="N1",
-                where=str(job.path),
-                got=error.strerror,
-                next_step="check the path and permissions",
-            ) from error
+        return NiftiScan(job.path, scan_sha256(job))
     from liverseg.dicom import series_as_nifti
 
     scan = series_as_nifti(job.path, place)
     notes = tuple({"feature": "DICOM series", "text": note} for note in scan.notes)
-    return NiftiScan(scan.path, scan.sha256, notes)
+    return NiftiScan(scan.path_nifti, scan.sha256, notes)
 
 
 def put_in_place(job: ScanJob, place: Path) -> None:
@@ -109,14 +99,32 @@ def kept_record(job: ScanJob, model_id: str, how: dict[str, Any]) -> dict[str, A
         raise _in_the_way(job.file(RECORD_END), f"a prediction of model {record.get('model', {}).get('id')}")
     if not job.file(MASK_END).is_file() or file_sha256(job.file(MASK_END)) != record.get("mask", {}).get("sha256"):
         raise _in_the_way(job.file(MASK_END), "a mask that was changed since")
-    if as_nifti_sha(job) not in (None, record.get("scan", {}).get("sha256")):
+    if scan_sha256(job) != record.get("scan", {}).get("sha256"):
         raise _in_the_way(job.file(RECORD_END), "a prediction of another scan of this name")
     return record
 
 
-def as_nifti_sha(job: ScanJob) -> str | None:
-    """SHA-256 of a NIfTI scan; None for a DICOM series, which would have to be read as a whole."""
-    return file_sha256(job.path) if job.kind == "nifti" and job.path.is_file() else None
+def scan_sha256(job: ScanJob) -> str:
+    """What a prediction's record says of its scan: SHA-256 of the file, or of the series.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if job.kind == "dicom":
+        from liverseg.dicom import series_sha256
+
+        return series_sha256(job.path)
+    try:
+        return file_sha256(job.path)
+    except OSError as error:
+        raise DataError(
+            "the scan cannot be read",
+            case=job.name,
+            rule="N1",
+            where=str(job.path),
+            got=error.strerror,
+            next_step="check the path and permissions",
+        ) from error
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
