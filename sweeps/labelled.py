@@ -139,7 +139,8 @@ def _none_left(source: Source, found: Labelled) -> UsageError:
 
 
 def _listing(errors: Sequence[Problem]) -> str:
-    lines = [f"{len(errors)} problems in the data; nothing was scored"]
+    count = "a problem" if len(errors) == 1 else f"{len(errors)} problems"
+    lines = [f"{count} in the data; nothing was scored"]
     lines += [f"  {problem.message}" for problem in errors]
     lines.append("mend the files, or leave such cases out with --skip-bad")
     return "\n".join(lines)

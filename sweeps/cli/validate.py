@@ -125,11 +125,15 @@ def _load(source: Source, models: list[ModelFolder]) -> Labelled:
         note(f"{'left out' if problem in found.skipped else 'warning'}: {problem.message}")
     if found.trained:
         names = ", ".join(case.name for case in found.trained)
-        note(f"left out, for a model was trained on the patient: {names} ({len(found.trained)} cases)")
+        note(f"left out, for a model was trained on the patient: {names} ({_cases(len(found.trained))})")
     if found.optimistic:
         names = ", ".join(case.name for case in found.cases if case.uid in found.optimistic)
-        note(f"optimistic, for a model was chosen on the patient: {names} ({len(found.optimistic)} cases)")
+        note(f"optimistic, for a model was chosen on the patient: {names} ({_cases(len(found.optimistic))})")
     return found
+
+
+def _cases(count: int) -> str:
+    return f"{count} case{'' if count == 1 else 's'}"
 
 
 def _judged(data: Labelled, models: list[ModelFolder], fleet: Fleet, tolerance_mm: float) -> Validated:
@@ -176,7 +180,8 @@ def _show(found: Validated, as_json: bool, output: Path | None) -> None:
         write_json(document)
         return
     print_tables(_tables(found))
-    for sentence in (*found.sentences(), document["notice"]):
+    optimistic = ["* A model was chosen on this patient, whose scores are optimistic."] if found.data.optimistic else []
+    for sentence in (*optimistic, *found.sentences(), document["notice"]):
         write_text(sentence)
     if found.old is None:
         note("no decision without another model to compare with: name the one in use with --against OLD")
@@ -217,5 +222,7 @@ def _comparison(found: Validated) -> Any:
         if not pair.n:
             numbers, interval = ["–", "–"], "–"
         difference = signed(pair.mean) if pair.n else "–"
-        table.add_row(pair.label, str(pair.n), *numbers, difference, interval, tested, pair.outcome)
+        better = {"first better": new, "second better": old}.get(pair.outcome)
+        shows = pair.outcome if better is None else f"{better} better"
+        table.add_row(pair.label, str(pair.n), *numbers, difference, interval, tested, Text(shows))
     return table
