@@ -89,7 +89,8 @@ def _verdict(facts: ValidationFacts) -> str:
 def _folder(line: ModelLine) -> str:
     if line.export is None:
         return line.state
-    return f"{line.export.path}\n({line.state})"
+    path, here = Path(line.export.path), Path.cwd()
+    return f"{path.relative_to(here) if path.is_relative_to(here) else path}\n({line.state})"
 
 
 def _day(time: str) -> str:
