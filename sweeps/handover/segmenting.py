@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import UsageError
-from sweeps.fleet import Fleet, work_through
+from sweeps.fleet import Fleet, in_this_process, work_through
 from sweeps.handover.scan_files import kept_record
 from sweeps.handover.scan_job import PredictSettings, ScanJob
+from sweeps.quiet_backend import load_backend
 
 WORKER_BYTES = 2 * 10**9
 """What a worker takes at most, about: the backend, the networks and one scan's labels."""
@@ -75,6 +76,8 @@ def segment_all(
     def tell(index: int, message: Any) -> None:
         on_slices(todo[index], *message)
 
+    if in_this_process(len(todo), fleet) and todo:
+        load_backend(fleet.environment)
     worker = "sweeps.handover.prediction:PredictWorker"
     with closing(work_through(todo, worker, settings, fleet, tell=tell)) as answers:
         for answer in answers:
