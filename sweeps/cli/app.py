@@ -13,6 +13,7 @@ from sweeps.cli import (
     evaluate,
     export,
     extend,
+    models,
     plan,
     predict,
     resume,
@@ -22,6 +23,7 @@ from sweeps.cli import (
     show,
     spec,
     test,
+    validate,
     watch,
 )
 
@@ -71,6 +73,8 @@ app.command("reviews")(reviews.reviews)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
+app.command("validate")(validate.validate)
+app.command("models")(models.models)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")
 app.add_typer(cluster.app, name="cluster")
