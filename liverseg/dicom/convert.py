@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from liverseg.dicom.rules import broken
 from liverseg.dicom.series import Series, read_series
-from liverseg.dicom.tags import Slice, path_opened, quiet, read_voxel_tags, require_pydicom
+from liverseg.dicom.tags import Slice, decode, path_opened
 from liverseg.volume import write_planes
 
 Plane = npt.NDArray[Any]
@@ -89,7 +89,6 @@ def series_sha256(folder: Path | str) -> str:
 
 def _planes(series: Series, digest: Any, on_slices: Callable[[int, int], None]) -> Iterator[Plane]:
     """HU of the slices in order, `(x, y)`, int16 or float32; feeds the digest of the series."""
-    require_pydicom()
     for done, one in enumerate(series.slices, 1):
         content = _content(one)
         digest.update(hashlib.sha256(content).digest())
@@ -107,17 +106,9 @@ def _hu(one: Slice, content: bytes, whole: bool) -> Plane:
     """HU of one slice, `(x, y)`.
 
     Raises:
-        DataError: rule X5, the voxels cannot be decoded or are not all there.
+        DataError: rule X1 or X5, the file is damaged, or its voxels cannot be decoded or are not all there.
     """
-    dataset = read_voxel_tags(one.path, content)
-    next_step = "copy or export the slice again, or decompress the series"
-    try:
-        with quiet():
-            raw = dataset.pixel_array
-    except Exception as error:
-        # As with tags: a decoder raises nearly anything for damage.
-        got = f"{type(error).__name__} while decoding"
-        raise broken("X5", "the voxels of a slice cannot be decoded", one.path, got=got, next_step=next_step) from error
+    raw = decode(one.path, content)
     if raw.shape != (one.rows, one.columns):
         got, allowed = "x".join(map(str, raw.shape)), f"{one.rows}x{one.columns}"
         raise broken("X5", "a slice has another size than its tags say", one.path, got=got, allowed=allowed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from liverseg.dicom.rules import broken
@@ -9,6 +10,7 @@ from liverseg.dicom.rules import broken
 PREAMBLE_BYTES = 128
 _MAGIC = b"DICM"
 _NAMED_SO = (".dcm", ".dicom", ".ima")
+_NUMBER = re.compile(r"\d+")
 _NO_SLICE = frozenset(("DICOMDIR",))
 # Files from before part 10 of the standard have no preamble: they begin with the identifying group (0008), or with the
 # file meta group (0002), an even group number in little endian, and a small element number.
@@ -33,7 +35,7 @@ def is_dicom_file(path: Path) -> bool:
 def is_dicom_folder(path: Path | str) -> bool:
     """Whether a folder holds, itself and not below, at least one DICOM file or one that is named like it."""
     folder = Path(path)
-    return folder.is_dir() and any(_counts(file) for file in _visible(folder))
+    return folder.is_dir() and any(is_dicom_file(file) or _named_so(file) for file in _visible(folder))
 
 
 def slice_files(folder: Path) -> list[Path]:
@@ -44,28 +46,34 @@ def slice_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise broken("X1", "no such folder", folder, next_step="give the folder that holds the slices of one series")
-    files = [path for path in _visible(folder) if _counts(path)]
-    if not files:
-        raise broken(
-            "X1",
-            "no DICOM file in this folder",
-            folder,
-            next_step="give the folder that holds the slices themselves, not one above it",
-        )
-    damaged = [path for path in files if not is_dicom_file(path)]
+    files = _visible(folder)
+    slices = [path for path in files if is_dicom_file(path)]
+    known = set(slices)
+    alike = set(map(_pattern, slices))
+    damaged = [
+        path for path in files if path not in known and path.is_file() and (_named_so(path) or _pattern(path) in alike)
+    ]
     if damaged:
         raise broken(
             "X1",
-            "a file is named like a DICOM file and is none: it may be a damaged slice",
+            "a file is named like a slice and is no DICOM file: it may be a damaged slice",
             damaged[0],
             got=f"{len(damaged)} such file(s)",
             next_step="copy or export it again, or take it out of the folder",
         )
-    return files
+    if not slices:
+        next_step = "give the folder that holds the slices themselves, not one above it"
+        raise broken("X1", "no DICOM file in this folder", folder, next_step=next_step)
+    return slices
 
 
-def _counts(path: Path) -> bool:
-    return is_dicom_file(path) or (path.suffix.lower() in _NAMED_SO and path.is_file())
+def _pattern(path: Path) -> str:
+    """What names of slices have in common: `IM#` for `IM0007`."""
+    return _NUMBER.sub("#", path.name)
+
+
+def _named_so(path: Path) -> bool:
+    return path.suffix.lower() in _NAMED_SO and path.is_file()
 
 
 def _visible(folder: Path) -> list[Path]:
