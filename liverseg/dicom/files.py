@@ -12,9 +12,9 @@ _MAGIC = b"DICM"
 _NAMED_SO = (".dcm", ".dicom", ".ima")
 _NUMBER = re.compile(r"\d+")
 _NO_SLICE = frozenset(("DICOMDIR",))
-# Files from before part 10 of the standard have no preamble: they begin with the identifying group (0008), or with the
-# file meta group (0002), an even group number in little endian, and a small element number.
-_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
+# Files from before part 10 of the standard have no preamble: they begin with the identifying group (0008), in little
+# endian, and a small element number.
+_FIRST_GROUP = b"\x08\x00"
 _MOST_FIRST_ELEMENT = 0x20
 
 
@@ -29,13 +29,13 @@ def is_dicom_file(path: Path) -> bool:
         return False
     if head[PREAMBLE_BYTES:] == _MAGIC:
         return True
-    return len(head) > 8 and head[:2] in _FIRST_GROUPS and int.from_bytes(head[2:4], "little") <= _MOST_FIRST_ELEMENT
+    return len(head) > 8 and head[:2] == _FIRST_GROUP and int.from_bytes(head[2:4], "little") <= _MOST_FIRST_ELEMENT
 
 
 def is_dicom_folder(path: Path | str) -> bool:
     """Whether a folder holds, itself and not below, at least one DICOM file or one that is named like it."""
     folder = Path(path)
-    return folder.is_dir() and any(is_dicom_file(file) or _named_so(file) for file in _visible(folder))
+    return folder.is_dir() and any(is_dicom_file(file) or _named_so(file) for file in visible(folder))
 
 
 def slice_files(folder: Path) -> list[Path]:
@@ -46,7 +46,7 @@ def slice_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise broken("X1", "no such folder", folder, next_step="give the folder that holds the slices of one series")
-    files = _visible(folder)
+    files = visible(folder)
     slices = [path for path in files if is_dicom_file(path)]
     known = set(slices)
     alike = set(map(_pattern, slices))
@@ -76,5 +76,14 @@ def _named_so(path: Path) -> bool:
     return path.suffix.lower() in _NAMED_SO and path.is_file()
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.name not in _NO_SLICE)
+def visible(folder: Path) -> list[Path]:
+    """What a folder holds, by name, without hidden entries and DICOMDIR.
+
+    Raises:
+        DataError: rule X1, the folder cannot be read.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.name not in _NO_SLICE)
+    except OSError as error:
+        reason, next_step = error.strerror or type(error).__name__, "check its permissions"
+        raise broken("X1", "a folder cannot be read", folder, got=reason, next_step=next_step) from error

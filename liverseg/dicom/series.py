@@ -12,11 +12,13 @@ import numpy as np
 from liverseg.dicom.files import slice_files
 from liverseg.dicom.geometry import Stacked, stack
 from liverseg.dicom.rules import broken
-from liverseg.dicom.tags import Slice, Tags, describe, read_tags, require_pydicom
+from liverseg.dicom.tags import Slice, Tags, describe, quiet, read_tags, require_pydicom
 from liverseg.errors import DataError
 
 HU_TYPES = frozenset(("", "HU", "US", "HU_MOD"))
 """Rescale types that are Hounsfield units; `US` and none mean that the scanner did not say so, and they are for CT."""
+_CT = "1.2.840.10008.5.1.4.1.1.2"
+_DIRECTORY = "1.2.840.10008.1.3.10"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _ENHANCED = frozenset(("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"))
 _SHOWN = 8
@@ -67,6 +69,7 @@ def read_series(folder: Path | str) -> Series:
     folder = Path(folder)
     require_pydicom()
     read = [read_tags(path) for path in slice_files(folder)]
+    _whole_images(read)
     images = [one for one in read if one.whole("Rows")]
     scans = [one for one in images if not _is_localizer(one)]
     captures = [one for one in scans if one.text("SOPClassUID") == _SECONDARY_CAPTURE]
@@ -86,6 +89,15 @@ def read_series(folder: Path | str) -> Series:
     _check_voxels(chosen)
     notes = [f"{count} {what} passed over" for what, count in passed_over.items() if count]
     return Series(folder, stacked, _whole_hu(slices), (*notes, *_notes(stacked)))
+
+
+def _whole_images(read: Sequence[Tags]) -> None:
+    """No slice has lost its size: it would pass for an object without an image, of which many folders hold some."""
+    for one in read:
+        other = one.text("SOPClassUID") not in ("", _CT, *_ENHANCED) and one.text("Modality")  # Which comes after it.
+        if not one.whole("Rows") and not other and one.media_class != _DIRECTORY:
+            got, next_step = "no Rows in it: the file ends too early, or its image was taken out", "export it again"
+            raise broken("X1", "a slice is damaged", one.path, got=got, next_step=next_step)
 
 
 def _is_localizer(tags: Tags) -> bool:
@@ -200,12 +212,13 @@ def _is_compressed(tags: Tags) -> bool:
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.uid import UID
 
-    syntax = UID(tags.syntax)
-    try:
-        if get_decoder(syntax).is_available:
-            return bool(syntax.is_compressed)
-    except (NotImplementedError, ValueError):
-        pass
+    with quiet():
+        syntax = UID(tags.syntax)
+        try:
+            if get_decoder(syntax).is_available:
+                return bool(syntax.is_compressed)
+        except (NotImplementedError, ValueError):
+            pass
     raise _cannot_decode(tags.path, syntax.name if syntax.name != syntax else "an unknown transfer syntax")
 
 

@@ -49,6 +49,7 @@ TAGS = (
     "RescaleSlope",
     "RescaleIntercept",
     "RescaleType",
+    "PixelPaddingValue",
     "LossyImageCompression",
 )
 MOST_SLOPE = 1000.0
@@ -71,6 +72,7 @@ class Slice:
         position_mm: centre of the first voxel.
         tilt_deg: gantry tilt as the scanner wrote it, 0 where it wrote none.
         slope, intercept: `HU = stored * slope + intercept`.
+        padding: stored number of voxels outside the scanner's field of view, None where none is named.
         lossy: whether the voxels were once compressed with loss.
     """
 
@@ -86,6 +88,7 @@ class Slice:
     tilt_deg: float
     slope: float
     intercept: float
+    padding: int | None
     lossy: bool
 
 
@@ -97,11 +100,13 @@ class Tags:
         path: the file.
         texts: value of each tag that is there, several values joined by a backslash; no patient data but UIDs.
         syntax: UID of the transfer syntax: how the voxels are stored.
+        media_class: UID of what the file says it is before its data set begins, empty where it does not say.
     """
 
     path: Path
     texts: Mapping[str, str] = field(repr=False)
     syntax: str
+    media_class: str
 
     def text(self, name: str) -> str:
         """A tag as text, empty where it is missing or damaged."""
@@ -166,8 +171,11 @@ def read_tags(path: Path) -> Tags:
         DataError: rule X1, the file cannot be read or is damaged.
     """
     with quiet(), path_opened(path) as file:
+        _refuse_deflated(path)
         dataset = _parse(path, file, TAGS, stop_before_pixels=True)
-        return Tags(path, {name: _text(dataset, name) for name in TAGS}, str(dataset.file_meta.TransferSyntaxUID))
+        texts = {name: _text(dataset, name) for name in TAGS}
+        meta = dataset.file_meta
+        return Tags(path, texts, str(meta.TransferSyntaxUID), _text(meta, "MediaStorageSOPClassUID"))
 
 
 def decode(path: Path, content: bytes) -> npt.NDArray[Any]:
@@ -208,6 +216,23 @@ def path_opened(path: Path) -> Iterator[Any]:
         raise broken("X1", "a slice cannot be read", path, got=reason, next_step=next_step) from error
 
 
+def _refuse_deflated(path: Path) -> None:
+    """Refuse a file that is compressed as a whole before anything expands it: nothing says how large it would be."""
+    from pydicom.errors import InvalidDicomError
+    from pydicom.filereader import read_file_meta_info
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    try:
+        syntax = read_file_meta_info(path).get("TransferSyntaxUID")
+    except InvalidDicomError:  # No preamble, and so no such group, and nothing that is deflated.
+        return
+    except Exception as error:
+        raise _damaged(path, error) from error
+    if syntax == DeflatedExplicitVRLittleEndian:
+        next_step = "export the series without compression"
+        raise broken("X5", "this compression cannot be decoded here", path, got="a deflated file", next_step=next_step)
+
+
 def _parse(path: Path, file: Any, tags: tuple[str, ...], *, stop_before_pixels: bool) -> Dataset:
     """A dataset from an open file."""
     from pydicom import dcmread
@@ -221,8 +246,12 @@ def _parse(path: Path, file: Any, tags: tuple[str, ...], *, stop_before_pixels: 
         return dataset
     except Exception as error:
         # Damage makes pydicom raise nearly anything, with values of tags in the text: only the kind is told.
-        kind, next_step = type(error).__name__, "copy or export the slice again"
-        raise broken("X1", "a slice is damaged", path, got=f"{kind} while reading it", next_step=next_step) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    got, next_step = f"{type(error).__name__} while reading it", "copy or export the slice again"
+    return broken("X1", "a slice is damaged", path, got=got, next_step=next_step)
 
 
 def _text(dataset: Dataset, name: str) -> str:
@@ -268,6 +297,7 @@ def describe(tags: Tags) -> Slice:
         tilt_deg=_tilt(tags),
         slope=slope,
         intercept=intercept,
+        padding=tags.whole("PixelPaddingValue"),
         lossy=tags.text("LossyImageCompression") == "01",
     )
 

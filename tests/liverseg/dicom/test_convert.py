@@ -125,6 +125,21 @@ def test_hu_beyond_int16_are_cut_off_and_do_not_wrap(tmp_path: Path) -> None:
     assert np.unique(voxels).tolist() == [-1024, 32767]
 
 
+def test_bright_padding_becomes_air_and_dark_padding_stays(tmp_path: Path) -> None:
+    image, affine = phantom()
+
+    def padded(index: int, dataset: Any) -> None:
+        stored = np.frombuffer(dataset.PixelData, "<u2").copy()
+        dataset.PixelPaddingValue = 63536 if index else 1000
+        stored[:3] = dataset.PixelPaddingValue
+        dataset.PixelRepresentation, dataset.PixelData = 0, stored.tobytes()
+
+    write_series(tmp_path / "ct", image, affine, change=padded)
+    voxels, _ = read(series_as_nifti(tmp_path / "ct", tmp_path).path_nifti)
+    assert (voxels[:3, 0, 1:] == -1024).all() and (voxels[:3, 0, 0] == -24).all()
+    np.testing.assert_array_equal(voxels[:, 1:], image[:, 1:])
+
+
 def test_run_length_compression(tmp_path: Path) -> None:
     image, affine = phantom()
 
@@ -138,7 +153,11 @@ def test_run_length_compression(tmp_path: Path) -> None:
 def test_files_without_a_preamble(tmp_path: Path) -> None:
     image, affine = phantom()
     for path in write_series(tmp_path / "ct", image, affine):
-        path.write_bytes(path.read_bytes()[132:])
+        dataset = dcmread(path)
+        del dataset.file_meta
+        dataset.preamble = None
+        dataset.save_as(path, implicit_vr=True, little_endian=True, enforce_file_format=False)
+        assert path.read_bytes()[:2] == b"\x08\x00"
     np.testing.assert_array_equal(read(series_as_nifti(tmp_path / "ct", tmp_path).path_nifti)[0], image)
 
 
@@ -170,6 +189,7 @@ def test_a_scout_and_a_report_beside_the_series_are_passed_over_and_said(tmp_pat
         for name in ("Rows", "Columns", "PixelData"):
             delattr(dataset, name)
         dataset.Modality = "SR"
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"
 
     def screen(index: int, dataset: Any) -> None:
         dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"

@@ -49,11 +49,12 @@ def test_changed_bytes(sound: list[tuple[str, bytes]], place: float, value: int,
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(place=st.floats(0, 1, exclude_max=True))
-def test_a_cut_file_is_never_taken_for_a_whole_one(sound: list[tuple[str, bytes]], place: float) -> None:
-    name, content = sound[2]
-    cut = (name, content[: int(place * len(content))])
+@given(place=st.floats(0, 1, exclude_max=True), which=st.integers(0, 3))
+def test_a_cut_file_is_never_taken_for_a_whole_one_or_for_none(
+    sound: list[tuple[str, bytes]], place: float, which: int
+) -> None:
+    """Neither inside nor at an end of the scan, where its absence could not be seen."""
     with tempfile.TemporaryDirectory() as folder, pytest.raises(DataError):
-        for file, data in (*sound[:2], cut, sound[3]):
-            Path(folder, file).write_bytes(data)
+        for index, (file, data) in enumerate(sound):
+            Path(folder, file).write_bytes(data[: int(place * len(data))] if index == which else data)
         series_as_nifti(folder, folder)

@@ -159,6 +159,13 @@ def unreadable_compression(folder: Path) -> None:
     changed(change)(folder)
 
 
+def deflated(folder: Path) -> None:
+    def change(index: int, dataset: Dataset) -> None:
+        dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+
+    changed(change)(folder)
+
+
 def empty(folder: Path) -> None:
     folder.mkdir()
 
@@ -184,7 +191,8 @@ CASES: dict[str, tuple[Fault, str, tuple[str, ...]]] = {
         ("2 series: 12 CT slice(s) (series number 3), 5 PT slice(s) (series number 9)", "folder of its own"),
     ),
     "only a scout": (only_a_scout, "X1", ("no CT slice", "12 localizer image(s)")),
-    "cut in the header": (truncated(0.02), "X1", ("IM",)),
+    "cut in the header": (truncated(0.1), "X1", ("slice is damaged", "IM")),
+    "cut at the beginning": (truncated(0.02), "X1", ("named like a slice", "IM")),
     "MR": (with_tag("Modality", "MR"), "X2", ("not a CT slice", "modality MR")),
     "free text as modality": (with_tag("Modality", CANARY), "X2", ("modality unknown",)),
     "enhanced": (
@@ -216,6 +224,7 @@ CASES: dict[str, tuple[Fault, str, tuple[str, ...]]] = {
     ),
     "enormous pixels": (with_tag("PixelSpacing", ["70", "70"]), "X4", ("impossible voxel spacing",)),
     "unknown compression": (compressed, "X5", ("cannot be decoded here", "JPEG Lossless", "gdcmconv")),
+    "deflated": (deflated, "X5", ("cannot be decoded here", "deflated")),
     "damaged compression": (unreadable_compression, "X5", ("IM",)),
     "cut in the voxels": (truncated(0.7), "X5", ("ends early",)),
     "no voxels": (with_tag("PixelData", None), "X5", ("IM",)),
