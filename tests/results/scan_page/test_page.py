@@ -58,7 +58,14 @@ def test_it_opens_at_the_first_tumour_and_its_row_leads_there() -> None:
 
 
 def test_warnings_stand_before_the_pictures() -> None:
-    warning = {"feature": "spacing", "value": 8.0, "unit": "mm", "low": 0.7, "high": 5.0, "text": "Slices are 8 mm apart."}
+    warning = {
+        "feature": "spacing",
+        "value": 8.0,
+        "unit": "mm",
+        "low": 0.7,
+        "high": 5.0,
+        "text": "Slices are 8 mm apart.",
+    }
     page = render_page(view(), record(warnings=[warning]))
     assert "unlike" in page and page.index("Slices are 8 mm apart.") < page.index("<main>")
     assert "Look twice" not in render_page(view(), record())

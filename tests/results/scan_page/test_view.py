@@ -59,7 +59,7 @@ def test_telling_slices_are_different_ones_and_show_tumours(tumours: list[int], 
     seen = view()
     places = seen.telling(tumours, count)
     assert 1 <= len(places) <= count and list(places) == sorted(set(places))
-    assert 0 <= places[0] and places[-1] < COUNT
+    assert places[0] >= 0 and places[-1] < COUNT
     assert not tumours or seen.place_of(tumours[0]) in places
 
 
