@@ -18,6 +18,7 @@ def summary_lines(spec: Spec) -> tuple[str, ...]:
     lines = [
         f"scans      {data.root} (layout {data.layout}; labels {', '.join(data.labels)})",
         *([f"licence    {printable(data.license)}"] if data.license else []),
+        *([f"reviews    corrected cases of {data.reviews} join the training patients"] if data.reviews else []),
         f"split      {split}, by patient",
         f"prepare    size {sizes}; training slices {spec.prepare.slices}; fit {spec.prepare.fit}",
         f"objective  {objective}; scheduler {spec.search.scheduler.kind}",

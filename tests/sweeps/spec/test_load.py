@@ -256,6 +256,7 @@ class TestInit:
             "# patient:",
             "# license:",
             "# skip_bad:",
+            "# reviews:",
             "# augment_rotate_deg:",
             "# updates:",
             "# early_stopping:",
