@@ -29,9 +29,10 @@ def card_markdown(card: Mapping[str, Any]) -> str:
 def escape(text: str) -> str:
     """`text` in one line of visible characters that Markdown shows as they are."""
     shown = " ".join("".join(_fit(character) for character in text).split())
+    shown = _MARKS.sub(lambda found: f"\\{found[0]}", shown)
     for mark, entity in _ENTITIES:
         shown = shown.replace(mark, entity)
-    shown = _WEB.sub(lambda found: f"{found[0][:-1]}&#46;", _MARKS.sub(lambda found: f"\\{found[0]}", shown))
+    shown = _WEB.sub(lambda found: f"{found[0][:-1]}&#46;", shown)
     # Of a list's number the point is escaped: a backslash before a digit would be shown.
     return _LEADING.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", shown)
 
