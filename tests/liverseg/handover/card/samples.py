@@ -46,7 +46,9 @@ VALIDATION = PatientScores(
 
 def member(trial: str = "t0000-aa", architecture: str = "unet", **parameters: Any) -> Member:
     config = TrainConfig(
-        architecture=architecture, options={"base_filters": 8}, parameters={"size": 96, "learning_rate": 1e-3} | parameters
+        architecture=architecture,
+        options={"base_filters": 8},
+        parameters={"size": 96, "learning_rate": 1e-3} | parameters,
     )
     return Member(trial, config, 7, WindowParams("liver", -21.0, 189.0, -21.0, 210.0), ())
 
@@ -70,7 +72,13 @@ def facts(**changes: Any) -> CardFacts:
         PartFacts("validation", 8, 8, 700, 1, "bbbb"),
         PartFacts("test", 6, 6, 500, 2, "cccc"),
     )
-    scans = {"cases": 35, "slices": 3100, "tumour_free": 8, "parts": parts, "fingerprints": {"data": "da7a", "split": "5911"}}
+    scans = {
+        "cases": 35,
+        "slices": 3100,
+        "tumour_free": 8,
+        "parts": parts,
+        "fingerprints": {"data": "da7a", "split": "5911"},
+    }
     found: dict[str, Any] = {
         "sweep": "quickstart",
         "objective": "validation Dice",
@@ -92,7 +100,9 @@ def network(trial: str = "t0000-aa", **changes: Any) -> NetworkFacts:
 
 def opened(**changes: Any) -> CardFacts:
     """Facts of a sweep whose test patients were opened once."""
-    scored = PatientScores((ScoreFacts("liver", 6, 0.91, 0.88, 0.93, 0.92), ScoreFacts("tumour", 4, 0.4, 0.1, 0.6, 0.5)))
+    scored = PatientScores(
+        (ScoreFacts("liver", 6, 0.91, 0.88, 0.93, 0.92), ScoreFacts("tumour", 4, 0.4, 0.1, 0.6, 0.5))
+    )
     found = {
         "networks": (network(tests=(TestFacts(1, scored),)),),
         "openings": (OpeningFacts(1, "2026-11-23", 5, 6),),

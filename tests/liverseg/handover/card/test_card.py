@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from liverseg.handover.card import DataFacts, FreeFacts, NetworkFacts, PatientScores, ScoreFacts, card_markdown, model_card
+from liverseg.handover.card import (
+    DataFacts,
+    FreeFacts,
+    NetworkFacts,
+    PatientScores,
+    ScoreFacts,
+    card_markdown,
+    model_card,
+)
 from liverseg.handover.description import NOTICE, read_description
 from tests.liverseg.handover.card.samples import CHOICE, described, facts, member, network, opened
 
@@ -39,7 +47,9 @@ def test_the_summary_is_enough_for_those_who_read_nothing_else() -> None:
     does, made, good = model_card(described(), facts())["summary"]
     assert "1 is liver, 2 is tumour" in does
     assert "trained on 20 patients" in made and "among 9 trained networks of 2 architectures" in made
-    assert "0.951 for liver (8 patients, 95 % interval 0.940 to 0.960)" in good and "0.612 for tumour (7 patients" in good
+    assert (
+        "0.951 for liver (8 patients, 95 % interval 0.940 to 0.960)" in good and "0.612 for tumour (7 patients" in good
+    )
     assert "helped to choose it" in good and "expect less than this on new patients" in good
 
 
@@ -79,7 +89,10 @@ def test_validation_shows_the_model_and_its_networks_and_that_both_are_optimisti
     found = rows(card, "validation")
     assert found[0] == ["the model as handed over", "liver", "8", "0.951", "0.940 to 0.960", "0.960", "0 patients", "—"]
     assert found[2][-1] == "7.5 mm" and found[3][-2:] == ["2 patients", "—"]
-    assert rows(card, "validation", 1) == [["the model as handed over", "1", "1", "—"], ["trial t0000-aa", "1", "0", "4.2 mL"]]
+    assert rows(card, "validation", 1) == [
+        ["the model as handed over", "1", "1", "—"],
+        ["trial t0000-aa", "1", "0", "4.2 mL"],
+    ]
 
 
 def test_without_intervals_the_means_of_the_choice_are_shown() -> None:
@@ -135,7 +148,18 @@ def test_training_parameters_are_all_there_with_what_they_mean() -> None:
     assert shown["optimizer"][0] == "adam", "also those that were left at their default"
     assert shown["window"][0] == "liver: -21 to 189 HU"
     trained = rows(card, "training")[0]
-    assert trained == ["t0000-aa", "unet", "540,091", "12 of 12", "7", "732", "3 min", "ran to its end", "1 of 9", "10 ms"]
+    assert trained == [
+        "t0000-aa",
+        "unet",
+        "540,091",
+        "12 of 12",
+        "7",
+        "732",
+        "3 min",
+        "ran to its end",
+        "1 of 9",
+        "10 ms",
+    ]
 
 
 def test_a_pruned_network_was_ended_by_the_search() -> None:

@@ -27,7 +27,9 @@ HOSTILE = (
 
 
 def tokens(text: str) -> list[Any]:
-    markdown = pytest.importorskip("markdown_it").MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    markdown = (
+        pytest.importorskip("markdown_it").MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    )
     return [part for token in markdown.parse(text) for part in (token, *(token.children or ()))]
 
 
@@ -53,7 +55,9 @@ def test_a_reader_sees_what_was_written(text: str) -> None:
     assert seen == " ".join(text.split())
 
 
-@pytest.mark.parametrize("text", ["0.912 to 0.953", "-21 to 189 HU", "liver_v1", "(4 patients)", "95 % interval", "12 of 12"])
+@pytest.mark.parametrize(
+    "text", ["0.912 to 0.953", "-21 to 189 HU", "liver_v1", "(4 patients)", "95 % interval", "12 of 12"]
+)
 def test_plain_text_stays_as_it_is(text: str) -> None:
     assert escape(text) == text
 
