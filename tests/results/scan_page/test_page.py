@@ -17,6 +17,7 @@ from results.reports.document import NOTICE
 from results.scan_page import render_page
 from results.scan_page.facts import Facts
 from results.scan_page.jpegs import QUALITIES, slice_jpegs
+from results.scan_page.located import MOST_TUMOURS
 from results.scan_page.outlines import outline_path
 from results.text import printable
 from tests.promises.hostile import HOSTILE
@@ -55,6 +56,13 @@ def test_it_opens_at_the_first_tumour_and_its_row_leads_there() -> None:
     page = render_page(view(), record())
     assert f'value="{TUMOUR_AT - FIRST}" autocomplete="off" aria-label="slice"' in page
     assert f'data-place="{TUMOUR_AT - FIRST}" data-first="26" data-last="28"' in page
+
+
+def test_of_very_many_tumours_the_first_are_listed() -> None:
+    one = record()["tumours"][0]
+    page = render_page(view(), record(tumours=[one] * (MOST_TUMOURS + 5)))
+    assert page.count('aria-label="show tumour') == MOST_TUMOURS and "and 5 more" in page
+    assert "in 205 tumours" in page
 
 
 def test_warnings_stand_before_the_pictures() -> None:
