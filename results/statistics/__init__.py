@@ -5,6 +5,7 @@
 """
 
 from results.statistics.comparison import Comparison, compare
+from results.statistics.gain import Gain, ensemble_gain
 from results.statistics.openings import OpeningScores, opening_scores, score_in
 from results.statistics.pairs import Outcome, Pair, compare_pairs, paired_tests
 from results.statistics.planning import (
@@ -45,6 +46,7 @@ __all__ = [
     "Agreement",
     "Comparison",
     "Difference",
+    "Gain",
     "HeldOut",
     "LabelMean",
     "OpeningScores",
@@ -62,6 +64,7 @@ __all__ = [
     "architecture_scores",
     "compare",
     "compare_pairs",
+    "ensemble_gain",
     "gather_scores",
     "held_out",
     "held_out_verdict",
