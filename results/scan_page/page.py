@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -175,7 +174,7 @@ def _listed(one: Slice) -> list[Any]:
 
 def _settings(view: ScanView) -> dict[str, Any]:
     """What the script needs to know; lengths in pixels, as the pictures have them."""
-    marked: npt.NDArray[np.bool_] = view.labels.any(axis=0)
+    marked = np.asarray(view.labels.any(axis=0))
     box = None
     if marked.any():
         down, across = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))

@@ -81,10 +81,11 @@ def _head(facts: Facts) -> list[Line]:
     ]
     if facts.warnings:
         lines.append(("Look twice: this scan is unlike those that the network was trained on.", 20, True, _WARN))
-    for warning in facts.warnings[:_MOST_WARNINGS]:
+    said = [*facts.warnings, *facts.notes]
+    for warning in said[:_MOST_WARNINGS]:
         lines += [(part, 18, False, _WARN) for part in textwrap.wrap(f"• {warning}", 140)]
-    if len(facts.warnings) > _MOST_WARNINGS:
-        lines.append((f"• and {len(facts.warnings) - _MOST_WARNINGS} more", 18, False, _WARN))
+    if len(said) > _MOST_WARNINGS:
+        lines.append((f"• and {len(said) - _MOST_WARNINGS} more", 18, False, _WARN))
     return lines
 
 
