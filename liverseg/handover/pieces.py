@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,7 @@ def find_places(labels: Mask) -> Mask:
     places: Mask = np.zeros(labels.shape, np.uint8)
     if not labels.size:
         return places
-    pieces, count = ndimage.label(labels, CONNECTIVITY)
+    pieces, count = _components(labels)
     place = _place_of_pieces(pieces, labels, count)
     for part in blocks(labels.shape):
         places[part] = place[pieces[part], labels[part]]
@@ -84,7 +85,7 @@ def find_lesions(places: Mask) -> Lesions:
     if not inside.size:
         nothing = np.zeros((0, 0, 0), np.int32)
         return Lesions(box, nothing, np.zeros(1, np.int64), np.zeros(1, np.uint8))
-    numbers, count = ndimage.label(inside >= LESION, CONNECTIVITY)
+    numbers, count = _components(inside >= LESION)
     voxels, place = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.uint8)
     for part in blocks(inside.shape):
         there = inside[part] >= LESION
@@ -92,6 +93,12 @@ def find_lesions(places: Mask) -> Lesions:
         voxels += np.bincount(number, minlength=count + 1)
         place[number] = inside[part][there]
     return Lesions(box, numbers, voxels, place)
+
+
+def _components(mask: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int32], int]:
+    """Number of the component at each voxel that is not 0, and how many there are."""
+    numbers, count = ndimage.label(mask, CONNECTIVITY)
+    return numbers.astype(np.int32, copy=False), int(count)
 
 
 def _box_of_lesions(places: Mask) -> tuple[slice, slice, slice]:
