@@ -67,19 +67,19 @@ def encode_event(seq: int, time: str, name: str, payload: Mapping[str, Any]) -> 
     reserved = ENVELOPE.intersection(payload)
     if reserved:
         raise LedgerError("a payload uses a reserved name", where=name, got=", ".join(sorted(reserved)))
-    plain = {key: _plain(value, name) for key, value in payload.items()}
-    last = {key: _json(plain.pop(key)) for key in ("scores", "history") if key in plain}
-    head = _json({"v": VERSION, "seq": seq, "time": time, "event": name, **plain})
+    facts = {key: plain(value, name) for key, value in payload.items()}
+    last = {key: _json(facts.pop(key)) for key in ("scores", "history") if key in facts}
+    head = _json({"v": VERSION, "seq": seq, "time": time, "event": name, **facts})
     body = head[:-1] + b"".join([b', "%s":%s' % (key.encode(), text) for key, text in last.items()])
     line = b'%s%s%08x"}\n' % (body, _CRC_KEY, zlib.crc32(b"}", zlib.crc32(body)))
-    return line, Event(seq, time, name, plain, last.get("history", b""), last.get("scores", b""))
+    return line, Event(seq, time, name, facts, last.get("history", b""), last.get("scores", b""))
 
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
 
 
-def _plain(value: Any, where: str) -> Any:
+def plain(value: Any, where: str) -> Any:
     """`value` in JSON types: NaN and infinity become None, tuples lists, NumPy values numbers and lists."""
     if value is None or type(value) in (bool, int):
         return value
@@ -90,13 +90,13 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {_key(key, where): _plain(item, where) for key, item in value.items()}
+        return {_key(key, where): plain(item, where) for key, item in value.items()}
     if isinstance(value, (Sequence, set, frozenset)) and not isinstance(value, (bytes, bytearray)):
-        return [_plain(item, where) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+        return [plain(item, where) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
     if isinstance(value, PathLike):
         return fspath(value)
     if hasattr(value, "tolist"):
-        return _plain(value.tolist(), where)
+        return plain(value.tolist(), where)
     raise LedgerError("a payload holds something that JSON cannot", where=where, got=f"{type(value).__name__}")
 
 

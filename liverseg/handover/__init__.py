@@ -1,1 +1,1 @@
-"""From trained networks to something that can be handed over: a model folder, a mask on a scan's own grid."""
+"""A trained network handed over: as a folder that others can use, and used on a scan."""

@@ -12,7 +12,7 @@ from liverseg.volume.header import Header, read_header
 from liverseg.volume.pair import check_pair
 from liverseg.volume.rules import FILE_RULES, Role
 from liverseg.volume.voxels import Voxels, planes_per_slab, read_voxels, slabs, to_hu, to_labels
-from liverseg.volume.write import write_nifti
+from liverseg.volume.write import write_nifti, write_planes
 
 __all__ = [
     "FILE_RULES",
@@ -29,4 +29,5 @@ __all__ = [
     "to_hu",
     "to_labels",
     "write_nifti",
+    "write_planes",
 ]

@@ -66,7 +66,7 @@ def label_sprite(labels: Bytes) -> str:
     """Tint and outline of liver and tumour, transparent elsewhere, as a `data:` address."""
     indices = labels.copy()
     for value in LABEL_COLOURS:
-        indices[_outlines(labels >= value)] = 2 + value
+        indices[outlines(labels >= value)] = 2 + value
     return data_uri(png(Tiles(len(labels)).sprite(indices), _LABEL_PALETTE))
 
 
@@ -74,11 +74,11 @@ def outline_sprite(labels: Bytes) -> str:
     """The outlines of liver and tumour in white, transparent elsewhere, as a `data:` address."""
     indices = np.zeros_like(labels)
     for value in LABEL_COLOURS:
-        indices[_outlines(labels >= value)] = 1
+        indices[outlines(labels >= value)] = 1
     return data_uri(png(Tiles(len(labels)).sprite(indices), _OUTLINE_PALETTE))
 
 
-def _outlines(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def outlines(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Pixels that have a neighbour (of four, in their plane) outside the region; beyond the picture counts as inside.
 
     Of all planes `(count, h, w)` at once.

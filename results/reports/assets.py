@@ -17,18 +17,19 @@ STYLES = ("page/page.css", "page/overlays.css")
 
 
 @cache
-def _text(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a script or style by its name, for example `page/page.css`."""
     return files("results.reports").joinpath(name).read_text("utf-8")
 
 
 def scripts() -> tuple[str, ...]:
     """The texts of the scripts, in the order in which they run."""
-    return tuple(_text(name) for name in SCRIPTS)
+    return tuple(asset(name) for name in SCRIPTS)
 
 
 def styles() -> tuple[str, ...]:
     """The texts of the style sheets; later ones win."""
-    return tuple(_text(name) for name in STYLES)
+    return tuple(asset(name) for name in STYLES)
 
 
 def content_policy(allowed: Sequence[str] | None = None) -> str:

@@ -11,8 +11,10 @@ from sweeps.cli import (
     dashboard,
     data,
     evaluate,
+    export,
     extend,
     plan,
+    predict,
     resume,
     run,
     show,
@@ -63,6 +65,8 @@ app.command("compare")(compare.compare)
 app.command("watch")(watch.watch)
 app.command("dashboard")(dashboard.dashboard)
 app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
+app.command("predict")(predict.predict)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")
 app.add_typer(cluster.app, name="cluster")

@@ -115,3 +115,43 @@ def progress(label: str, total: int) -> Iterator[Any]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(label, total=total)
         yield lambda *_: bar.advance(task)
+
+
+class ScanBar:
+    """Two bars in one: scans done, and the slices of the scans that are at work.
+
+    Args:
+        bar: Rich's.
+        total: scans.
+    """
+
+    def __init__(self, bar: Any, total: int) -> None:
+        self._bar, self._task = bar, bar.add_task("scans", total=total)
+        self._scans: dict[str, Any] = {}
+
+    def slices(self, name: str, done: int, total: int) -> None:
+        """A scan is so far."""
+        from rich.markup import escape
+
+        from results.text import printable
+
+        if name not in self._scans:
+            self._scans[name] = self._bar.add_task(f"  {escape(printable(name))}: slices", total=total)
+        self._bar.update(self._scans[name], completed=done)
+
+    def scan(self, name: str) -> None:
+        """A scan has ended."""
+        if name in self._scans:
+            self._bar.remove_task(self._scans.pop(name))
+        self._bar.advance(self._task)
+
+
+@contextmanager
+def scan_progress(total: int) -> Iterator[ScanBar]:
+    """Progress of scans and their slices on a terminal's stderr, silent elsewhere."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = stderr_console()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield ScanBar(bar, total)

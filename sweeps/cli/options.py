@@ -82,6 +82,17 @@ AddressOption = Annotated[
 InsecureOption = Annotated[
     bool, typer.Option("--insecure-cluster", help="Accept a cluster that lets in whoever calls, without a token.")
 ]
+RecordOption = Annotated[Path, typer.Option("--record", metavar="FOLDER", help="Folder of the record of models.")]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        help="Scans at a time, each by a process of its own on Ray; as many as there is room for when left out, 1 for no Ray.",
+        show_default=False,
+    ),
+]
+CpusOption = Annotated[int, typer.Option("--cpus", help="CPUs of each worker.")]
+GpusOption = Annotated[float, typer.Option("--gpus", help="GPUs of each worker, e.g. 0.5.")]
 
 
 def cluster_settings(kind: str | None, address: str | None, insecure: bool) -> list[str]:

@@ -1,0 +1,256 @@
+"""Reading the few tags that make a scan of slices, and no others: names, numbers and days of patients stay unread.
+
+pydicom is asked for the tags of `TAGS` alone and passes over the rest of each file.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from liverseg.dicom.rules import broken
+from liverseg.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+TAGS = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "InstanceNumber",
+    "ImageType",
+    "Modality",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PlanarConfiguration",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "GantryDetectorTilt",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "RescaleType",
+    "LossyImageCompression",
+)
+MOST_SLOPE = 1000.0
+MOST_INTERCEPT_HU = 1e5
+MOST_FILE_BYTES = 512 * 2**20
+_PART = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one file says about its slice. Lengths in mm, directions and positions in DICOM's LPS axes.
+
+    Attributes:
+        path: the file.
+        uid: SOP instance UID; it may lead to a patient, so it is compared and never shown.
+        number: instance number, None where there is none.
+        columns, rows: voxels along x and y.
+        spacing_mm: distance between columns (x), then between rows (y).
+        along_row, along_column: unit vectors in which the column and the row index grow.
+        position_mm: centre of the first voxel.
+        tilt_deg: gantry tilt as the scanner wrote it, 0 where it wrote none.
+        slope, intercept: `HU = stored * slope + intercept`.
+        lossy: whether the voxels were once compressed with loss.
+    """
+
+    path: Path
+    uid: str = field(repr=False)
+    number: int | None
+    columns: int
+    rows: int
+    spacing_mm: tuple[float, float]
+    along_row: _PART
+    along_column: _PART
+    position_mm: _PART
+    tilt_deg: float
+    slope: float
+    intercept: float
+    lossy: bool
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without pydicom's warnings: they may hold values of tags."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def require_pydicom() -> None:
+    """Refuse to go on without pydicom.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        import pydicom  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            "reading DICOM needs pydicom, which is not installed",
+            next_step="pip install 'liversweep[dicom]', or convert the series to NIfTI",
+        ) from error
+
+
+def read_tags(path: Path) -> Dataset:
+    """The tags of `TAGS` and the file meta group of one file; no voxel.
+
+    Raises:
+        DataError: rule X1, the file cannot be read or is damaged.
+    """
+    with quiet(), path_opened(path) as file:
+        return parse(path, file, (*TAGS,), stop_before_pixels=True)
+
+
+def read_voxel_tags(path: Path, content: bytes) -> Dataset:
+    """As `read_tags`, with the voxels, from a file's whole content.
+
+    Raises:
+        DataError: rule X1, the file is damaged.
+    """
+    with quiet():
+        return parse(path, io.BytesIO(content), (*TAGS, "PixelData"), stop_before_pixels=False)
+
+
+@contextmanager
+def path_opened(path: Path) -> Iterator[Any]:
+    """The open file.
+
+    Raises:
+        DataError: rule X1, the system cannot open it, or it is too big for a slice.
+    """
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            if size > MOST_FILE_BYTES:
+                allowed = f"at most {MOST_FILE_BYTES:,} bytes"
+                raise broken("X1", "the file is too big for one slice", path, got=f"{size:,} bytes", allowed=allowed)
+            yield file
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        next_step = "check the path, links and permissions"
+        raise broken("X1", "a slice cannot be read", path, got=reason, next_step=next_step) from error
+
+
+def parse(path: Path, file: Any, tags: tuple[str, ...], *, stop_before_pixels: bool) -> Dataset:
+    """A dataset from an open file."""
+    from pydicom import dcmread
+    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    try:
+        dataset = dcmread(file, force=True, stop_before_pixels=stop_before_pixels, specific_tags=list(tags))
+        if "TransferSyntaxUID" not in dataset.file_meta:  # Files without a preamble: how pydicom understood them.
+            implicit = dataset.original_encoding[0]
+            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        return dataset
+    except Exception as error:
+        # Damage makes pydicom raise nearly anything, with values of tags in the text: only the kind is told.
+        kind, next_step = type(error).__name__, "copy or export the slice again"
+        raise broken("X1", "a slice is damaged", path, got=f"{kind} while reading it", next_step=next_step) from error
+
+
+def text(dataset: Dataset, name: str) -> str:
+    """A tag as text, empty where it is missing or no text. Several values are joined by a backslash."""
+    try:
+        value = dataset.get(name)
+    except Exception:  # A damaged value counts as none.
+        return ""
+    if value is None:
+        return ""
+    parts = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
+    return "\\".join(str(part).strip() for part in parts)
+
+
+def whole(dataset: Dataset, name: str) -> int | None:
+    """A tag as a whole number, None where it is missing or none."""
+    try:
+        return int(text(dataset, name))
+    except ValueError:
+        return None
+
+
+def numbers(dataset: Dataset, name: str, count: int, path: Path) -> tuple[float, ...]:
+    """A tag as `count` finite numbers.
+
+    Raises:
+        DataError: rule X6, it is missing or something else.
+    """
+    written = text(dataset, name)
+    try:
+        values = tuple(float(part) for part in written.split("\\"))
+    except ValueError:
+        values = ()
+    if len(values) != count or not all(map(math.isfinite, values)):
+        raise _lacks(name, "is missing" if not written else "cannot be understood", path, f"{count} number(s)")
+    return values
+
+
+def describe(dataset: Dataset, path: Path) -> Slice:
+    """The slice that a file's tags tell of.
+
+    Raises:
+        DataError: rule X6, a tag that a scan needs is missing or makes no sense.
+    """
+    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
+    if not rows or not columns or rows < 0 or columns < 0:
+        raise _lacks("Rows or Columns", "is missing", path, "whole numbers above 0")
+    between_rows, between_columns = numbers(dataset, "PixelSpacing", 2, path)
+    if not (between_rows > 0 and between_columns > 0):
+        raise _lacks("PixelSpacing", "cannot be understood", path, "lengths above 0 mm")
+    turned = numbers(dataset, "ImageOrientationPatient", 6, path)
+    slope, intercept = (numbers(dataset, name, 1, path)[0] for name in ("RescaleSlope", "RescaleIntercept"))
+    if not 0 < abs(slope) <= MOST_SLOPE or abs(intercept) > MOST_INTERCEPT_HU:
+        allowed = f"a slope other than 0 up to {MOST_SLOPE:g}, an intercept up to {MOST_INTERCEPT_HU:g}"
+        raise _lacks("RescaleSlope or RescaleIntercept", "makes no HU", path, allowed)
+    x, y, z = numbers(dataset, "ImagePositionPatient", 3, path)
+    return Slice(
+        path=path,
+        uid=text(dataset, "SOPInstanceUID"),
+        number=whole(dataset, "InstanceNumber"),
+        columns=columns,
+        rows=rows,
+        spacing_mm=(between_columns, between_rows),
+        along_row=_unit(turned[:3], path),
+        along_column=_unit(turned[3:], path),
+        position_mm=(x, y, z),
+        tilt_deg=_tilt(dataset, path),
+        slope=slope,
+        intercept=intercept,
+        lossy=text(dataset, "LossyImageCompression") == "01",
+    )
+
+
+def _tilt(dataset: Dataset, path: Path) -> float:
+    try:
+        return numbers(dataset, "GantryDetectorTilt", 1, path)[0]
+    except DataError:
+        return 0.0
+
+
+def _unit(vector: tuple[float, ...], path: Path) -> _PART:
+    length = math.hypot(*vector)
+    if not 0.99 <= length <= 1.01:
+        raise _lacks("ImageOrientationPatient", "cannot be understood", path, "two directions of length 1")
+    x, y, z = (part / length for part in vector)
+    return x, y, z
+
+
+def _lacks(name: str, how: str, path: Path, allowed: str) -> DataError:
+    next_step = "export the series again from the archive, without a tool that strips tags"
+    return broken("X6", f"the tag {name} {how}", path, allowed=allowed, next_step=next_step)

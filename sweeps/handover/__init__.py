@@ -1,0 +1,1 @@
+"""From a sweep to a model that others use, and from scans to segmentations."""

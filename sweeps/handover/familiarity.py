@@ -1,0 +1,93 @@
+"""Whether a scan is one that the model can be trusted with: warnings that name what is unlike, and refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from liverseg.errors import DataError
+from sweeps.handover.scan_job import ScanJob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from liverseg.handover.features import ScanFeatures
+    from liverseg.handover.folder import ModelFolder
+    from liverseg.handover.masks import Measurements
+    from liverseg.handover.predictor import Predictor, Segmentation
+
+LEAST_LIVER_SHARE = 0.1
+"""Of the smallest liver that the model was trained on: with less of it there is no liver, or the model does not see it."""
+LIVER_RANGE = (0.5, 2.0)
+"""Of the smallest and largest liver that it was trained on: outside of it the volume is worth a look."""
+
+
+def observed(
+    predictor: Predictor, scan: Path, case: str, on_slices: Callable[[int, int], None]
+) -> tuple[ScanFeatures, Segmentation]:
+    """A scan segmented, and what it is like, in one reading.
+
+    Raises:
+        DataError: the scan breaks a rule, or is no CT (rule F1).
+    """
+    from liverseg.handover.features import FeatureMeter, require_ct
+    from liverseg.preprocess.orient import orientation_from
+    from liverseg.preprocess.stacks import VoxelFile
+    from liverseg.volume import read_header
+
+    header = read_header(scan, case=case, role="image")
+    meter = FeatureMeter(VoxelFile(scan, header), orientation_from(header.orientation))
+    found = predictor.segment(scan, case=case, on_slices=on_slices, on_stack=meter.add)
+    features = meter.features()
+    require_ct(features, case=case, path=scan)
+    return features, found
+
+
+def unlike(model: ModelFolder, features: ScanFeatures, measured: Measurements) -> list[dict[str, Any]]:
+    """Warnings in the form of a prediction's record; none when the scan is like those that the model was trained on."""
+    from liverseg.handover.familiar import FamiliarRanges
+
+    ranges = FamiliarRanges.from_json(model.description.familiar)
+    return [*(warning.as_json() for warning in ranges.unlike(features)), *_odd_liver(model, measured)]
+
+
+def _odd_liver(model: ModelFolder, measured: Measurements) -> list[dict[str, Any]]:
+    trained = liver_range_ml(model)
+    if trained is None:
+        return []
+    low, high = (factor * bound for factor, bound in zip(LIVER_RANGE, trained, strict=True))
+    if low <= measured.liver_ml <= high:
+        return []
+    text = (
+        f"the liver found measures {measured.liver_ml:.0f} mL; those that the model was trained on "
+        f"{trained[0]:.0f} to {trained[1]:.0f} mL"
+    )
+    numbers = {"value": round(measured.liver_ml, 1), "unit": "mL", "low": round(low, 1), "high": round(high, 1)}
+    return [{"feature": "liver volume", **numbers, "text": text}]
+
+
+def refuse_empty(job: ScanJob, model: ModelFolder, measured: Measurements) -> None:
+    """Refuse a scan in which no liver was found.
+
+    Raises:
+        DataError: rule P1.
+    """
+    trained = liver_range_ml(model)
+    least = LEAST_LIVER_SHARE * trained[0] if trained else 0.0
+    if measured.liver_ml > least:
+        return
+    raise DataError(
+        "no liver was found in the scan",
+        case=job.name,
+        rule="P1",
+        where=str(job.path),
+        got=f"{measured.liver_ml:.1f} mL labelled liver",
+        allowed=f"more than {least:.1f} mL, a tenth of the smallest liver that the model was trained on",
+        next_step="look whether the scan shows the liver, and is a CT like those of the training; nothing was written for it",
+    )
+
+
+def liver_range_ml(model: ModelFolder) -> tuple[float, float] | None:
+    """Smallest and largest liver of the training scans; None where the model does not tell."""
+    told = model.description.origin.get("liver_ml")
+    return (float(told[0]), float(told[1])) if isinstance(told, list) and len(told) == 2 else None
