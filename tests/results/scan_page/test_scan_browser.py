@@ -107,6 +107,20 @@ def test_keys_step_wherever_the_focus_is(page: Page, focus: str | None) -> None:
     assert page.locator("#slider").get_attribute("aria-valuetext") == "slice 25, z -87.5 mm"
 
 
+def test_tumours_carry_their_number_and_are_found_when_enlarged(page: Page) -> None:
+    number = page.locator("#plane .marks b")
+    assert number.all_inner_texts() == ["1"] and number.is_visible()
+    press(page, "+", "+", "+", "+", "n")
+    box, whole = page.locator("#plane .line.tumour").bounding_box(), page.locator("#stage").bounding_box()
+    assert box is not None and whole is not None
+    assert box["x"] + box["width"] / 2 == pytest.approx(whole["x"] + whole["width"] / 2, abs=3)
+    assert box["y"] + box["height"] / 2 == pytest.approx(whole["y"] + whole["height"] / 2, abs=3)
+    press(page, "t")
+    assert not number.is_visible()
+    press(page, "t", "Home")
+    assert number.count() == 0
+
+
 def test_sliders_keep_their_own_keys(page: Page) -> None:
     page.locator("#level").focus()
     press(page, "ArrowUp")
