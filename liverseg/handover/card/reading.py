@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from liverseg.handover.card.facts import ScoreFacts
+from liverseg.handover.card.facts import FreeFacts, ScoreFacts
 from liverseg.handover.description import ModelDescription
 
 
@@ -43,6 +43,15 @@ def exported_scores(description: ModelDescription) -> tuple[ScoreFacts, ...]:
 
 
 _KEYS = (("mean", "mean"), ("low", "ci_low"), ("high", "ci_high"), ("median", "median"))
+
+
+def exported_free(description: ModelDescription) -> FreeFacts | None:
+    """Tumour-free validation patients by the model as it is handed over; None where nobody counted, or there is none."""
+    found = evidence(description, "postprocess")
+    share, patients = number(evidence(description, "postprocess", "after").get("tumour_free_clean")), 0
+    if "tumour" in description.labels and not math.isnan(share):
+        patients = int(found.get("tumour_free_patients") or 0)
+    return FreeFacts(patients, round(share * patients)) if patients else None
 
 
 def number(value: Any) -> float:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from liverseg.handover.card.facts import CardFacts, FreeFacts, NetworkFacts, ScoreFacts, TestFacts
-from liverseg.handover.card.reading import evidence, exported_scores, treated
+from liverseg.handover.card.reading import exported_free, exported_scores, treated
 from liverseg.handover.card.section import CardTable, Section, counted, dice_text, interval_text
 from liverseg.handover.description import ModelDescription
 
@@ -70,11 +70,8 @@ def _alone(description: ModelDescription, facts: CardFacts) -> Iterator[str]:
 def _free_rows(description: ModelDescription, facts: CardFacts) -> list[tuple[str, ...]]:
     if "tumour" not in description.labels:
         return []
-    share = evidence(description, "postprocess", "after").get("tumour_free_clean")
-    patients = int(evidence(description, "postprocess").get("tumour_free_patients") or 0)
-    rows = []
-    if share is not None and patients:
-        rows.append(_free_row(HANDED_OVER, FreeFacts(patients, round(float(share) * patients))))
+    exported = exported_free(description)
+    rows = [_free_row(HANDED_OVER, exported)] if exported else []
     found = [(_name(network), network.validation.free) for network in facts.networks]
     return [*rows, *(_free_row(name, free) for name, free in found if free)]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from liverseg.handover.card.facts import CardFacts, PatientScores
-from liverseg.handover.card.reading import exported_scores
+from liverseg.handover.card.facts import CardFacts, ScoreFacts
+from liverseg.handover.card.reading import exported_free, exported_scores
 from liverseg.handover.card.section import Section, counted
 from liverseg.handover.description import ModelDescription
 
@@ -25,17 +25,17 @@ def use_section() -> Section:
 
 def limits_section(description: ModelDescription, facts: CardFacts) -> Section:
     """What is known to be weak, and what is not known at all."""
-    points = (*_evidence(facts), *_weak(description, facts), *_always(description))
+    points = (*_evidence(description, facts), *_weak(description, facts), *_always(description))
     return Section("limits", "Limits", points=points)
 
 
-def _evidence(facts: CardFacts) -> Iterator[str]:
-    part = facts.data.part("validation")
-    if part and part.patients < facts.fewest:
-        yield (
-            f"Its scores come from {counted(part.patients, 'validation patient')}, and with fewer than {facts.fewest} "
-            "nothing can be concluded (underpowered): take every score below as an example, not as a measurement."
-        )
+def _evidence(description: ModelDescription, facts: CardFacts) -> Iterator[str]:
+    for score in _scores(description, facts):
+        if score.patients < facts.fewest:
+            yield (
+                f"Its Dice for {score.label} comes from {counted(score.patients, 'validation patient')}, and with fewer than "
+                f"{facts.fewest} nothing can be concluded (underpowered): take it as an example, not as a measurement."
+            )
     if not any(network.tests for network in facts.networks):
         yield "No network of it was scored on patients who played no part in choosing it, so its scores are too good."
     yield (
@@ -46,17 +46,21 @@ def _evidence(facts: CardFacts) -> Iterator[str]:
 
 
 def _weak(description: ModelDescription, facts: CardFacts) -> Iterator[str]:
-    """Failures on validation; of the model as it is handed over where that was scored, else of its best network."""
-    network = facts.networks[0].validation if facts.networks else PatientScores()
-    scores = {score.label: score for score in (*network.scores, *exported_scores(description))}
-    for score in scores.values():
+    for score in _scores(description, facts):
         if score.failures:
             what = "with tumour it found nothing of it" if score.label == "tumour" else "it found nothing of the liver"
             yield f"In {score.failures} of {counted(score.patients, 'validation patient')} {what}."
-    free = network.free
+    free = exported_free(description) or (facts.networks[0].validation.free if facts.networks else None)
     if "tumour" in description.labels and free and free.clean < free.patients:
         who = f"{free.patients - free.clean} of {counted(free.patients, 'validation patient')} without tumour"
-        yield f"In {who} its best network called something tumour, before post-processing."
+        yield f"In {who} it called something tumour."
+
+
+def _scores(description: ModelDescription, facts: CardFacts) -> tuple[ScoreFacts, ...]:
+    """On validation: of the model as it is handed over, or of its best network where that was not scored."""
+    best = facts.networks[0].validation.scores if facts.networks else ()
+    found = {score.label: score for score in (*best, *exported_scores(description))}
+    return tuple(found[label] for label in description.labels if label in found)
 
 
 def _always(description: ModelDescription) -> Iterator[str]:

@@ -104,14 +104,21 @@ def test_without_intervals_the_means_of_the_choice_are_shown() -> None:
 def test_weaknesses_are_said_among_the_limits() -> None:
     text = section(model_card(described(), facts()), "limits")
     assert "In 2 of 7 validation patients with tumour it found nothing of it." in text
-    assert "In 1 of 1 validation patient without tumour its best network called something tumour" in text
+    assert "called something tumour" not in text, "post-processing mended that"
     assert "96 × 96 pixels" in text and "underpowered" not in text
 
 
+def test_without_scores_of_the_model_the_limits_are_those_of_its_best_network() -> None:
+    text = section(model_card(described(choice={}), facts()), "limits")
+    assert "In 1 of 1 validation patient without tumour it called something tumour." in text
+    assert "In 2 of 7 validation patients with tumour it found nothing of it." in text
+
+
 def test_few_patients_are_too_few() -> None:
-    parts = tuple(replace(part, patients=3) for part in facts().data.parts)
-    text = section(model_card(described(), facts(data={"parts": parts})), "limits")
-    assert "3 validation patients, and with fewer than 6 nothing can be concluded (underpowered)" in text
+    few = {**CHOICE["scores"], "tumour": {**CHOICE["scores"]["tumour"], "patients": 3}}
+    text = section(model_card(described(choice={**CHOICE, "scores": few}), facts()), "limits")
+    assert "Its Dice for tumour comes from 3 validation patients, and with fewer than 6" in text
+    assert "Its Dice for liver" not in text
 
 
 def test_the_licence_is_given_or_said_to_be_missing() -> None:
