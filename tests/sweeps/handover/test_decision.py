@@ -45,7 +45,7 @@ def volume(*, tumour: bool = True, island: bool = False) -> NativeReference:
     return cut(labels, (1.0, 10.0, 10.0))
 
 
-def found(*, patients: int = 8, **ways: NativeReference) -> Rehearsed:
+def found(ways: dict[str, NativeReference], patients: int = 8) -> Rehearsed:
     """So many patients, the last without tumour; each way predicts the same for all of them."""
     truth = (*(volume() for _ in range(patients - 1)), volume(tumour=False))
     cases = tuple(_Case(f"case-{number}") for number in range(patients))
@@ -54,7 +54,7 @@ def found(*, patients: int = 8, **ways: NativeReference) -> Rehearsed:
 
 
 def test_the_scores_are_those_of_the_model_as_it_will_be() -> None:
-    decision = decide(found(**{SINGLE: volume(island=True)}), LABELS, ways_of(1, False))
+    decision = decide(found({SINGLE: volume(island=True)}), LABELS, ways_of(1, False))
     assert decision.postprocess == PostProcess(True, False, 0.0) and not decision.ensemble
     scores: dict[str, Any] = decision.evidence["scores"]
     assert scores["liver"] == {"patients": 8, "failures": 0, "mean": 1.0, "median": 1.0, "ci_low": 1.0, "ci_high": 1.0}
@@ -64,7 +64,7 @@ def test_the_scores_are_those_of_the_model_as_it_will_be() -> None:
 
 
 def test_what_one_patient_cannot_tell_is_null() -> None:
-    decision = decide(found(patients=1, **{SINGLE: volume()}), LABELS, ways_of(1, False))
+    decision = decide(found({SINGLE: volume()}, patients=1), LABELS, ways_of(1, False))
     scores = decision.evidence["scores"]
     assert scores["liver"]["mean"] == 1.0 and scores["liver"]["ci_low"] is None
     assert scores["tumour"] == {
@@ -80,7 +80,7 @@ def test_what_one_patient_cannot_tell_is_null() -> None:
 @pytest.mark.parametrize("insist", [False, True])
 def test_an_ensemble_that_gains_nothing_is_kept_only_where_it_is_asked_for(insist: bool) -> None:
     missed = volume(tumour=False)
-    decision = decide(found(**{SINGLE: volume(), ENSEMBLE: missed}), LABELS, ways_of(2, False), insist=insist)
+    decision = decide(found({SINGLE: volume(), ENSEMBLE: missed}), LABELS, ways_of(2, False), insist=insist)
     assert decision.ensemble is insist
     assert decision.evidence["ensemble"]["verdict"] == "single" and decision.evidence["ensemble"]["insisted"] is insist
     assert decision.evidence["scores"]["tumour"]["failures"] == (7 if insist else 0)
