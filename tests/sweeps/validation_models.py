@@ -89,6 +89,7 @@ def no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models segment by `stand_in`."""
     monkeypatch.setattr("sweeps.validation.model_segmenter", stand_in)
     monkeypatch.setattr("sweeps.validation._pin", lambda settings: None)
+    monkeypatch.setattr("sweeps.quiet_backend.load_backend", lambda environment: None)
 
 
 def record_lines(folder: Path) -> list[dict[str, Any]]:
