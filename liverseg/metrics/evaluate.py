@@ -97,8 +97,7 @@ def evaluate(
     Raises:
         ConfigError: an impossible tolerance.
     """
-    if not 0 <= tolerance_mm < float("inf"):
-        raise ConfigError("impossible tolerance", where="tolerance-mm", got=tolerance_mm, allowed="0 or more, finite")
+    check_tolerance(tolerance_mm)
     found, faults = [], list(problems)
     for pair in pairs:
         try:
@@ -107,6 +106,16 @@ def evaluate(
             faults.append(error)
         on_pair()
     return Evaluation(tolerance_mm, tuple(found), tuple(faults))
+
+
+def check_tolerance(tolerance_mm: float) -> None:
+    """Refuse a tolerance that cannot be.
+
+    Raises:
+        ConfigError: it is negative or not finite.
+    """
+    if not 0 <= tolerance_mm < float("inf"):
+        raise ConfigError("impossible tolerance", where="tolerance-mm", got=tolerance_mm, allowed="0 or more, finite")
 
 
 def score_pair(pair: MaskPair, tolerance_mm: float = TOLERANCE_MM, meanings: Meanings = AS_THEY_ARE) -> MaskScore:

@@ -13,13 +13,17 @@ from sweeps.cli import (
     evaluate,
     export,
     extend,
+    models,
     plan,
     predict,
     resume,
+    review,
+    reviews,
     run,
     show,
     spec,
     test,
+    validate,
     watch,
 )
 
@@ -64,9 +68,13 @@ app.command("report")(show.report)
 app.command("compare")(compare.compare)
 app.command("watch")(watch.watch)
 app.command("dashboard")(dashboard.dashboard)
+app.command("review")(review.review)
+app.command("reviews")(reviews.reviews)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
+app.command("validate")(validate.validate)
+app.command("models")(models.models)
 app.command("architectures")(architectures.architectures)
 app.add_typer(data.app, name="data")
 app.add_typer(cluster.app, name="cluster")

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sweeps.cli import EXIT_USAGE
 from sweeps.cli.console import note, print_tables, progress, write_json
-from sweeps.cli.options import JsonOption
+from sweeps.cli.options import AddressOption, InsecureOption, JsonOption, WorkersOption
+from sweeps.cli.score_tables import score_tables
 
 if TYPE_CHECKING:
-    from liverseg.metrics.evaluate import Evaluation, MaskScore
-
-_LABELS = {"liver": "liver", "tumour": "tumour", "liver_only": "liver (label 1)"}
-_HEADS = {"dice": "Dice", "voe": "VOE", "rvd": "RVD", "assd": "ASSD", "rmsd": "RMSD", "mssd": "HD100", "hd95": "HD95"}
-_POOLED = {
-    "lesion_recall_iou50": "tumours found (IoU > 0.5)",
-    "lesion_precision_iou50": "predicted tumours that are true (IoU > 0.5)",
-    "lesion_recall_any": "tumours touched",
-    "lesion_precision_any": "predicted tumours that touch one",
-    "lesion_false_positives_tumour_free": "false tumours in a tumour-free case",
-    "tumour_burden_rmse": "tumour burden, root mean square error",
-}
-_DECIMALS = {"assd": 2, "rmsd": 2, "mssd": 1, "hd95": 1}
+    from liverseg.metrics.evaluate import Evaluation
 
 
 def evaluate(
@@ -45,23 +32,29 @@ def evaluate(
         ),
     ] = [],  # noqa: B006
     reference_label: Annotated[list[str], typer.Option(metavar="NAME=VALUE", help="Likewise in references.")] = [],  # noqa: B006
+    workers: WorkersOption = None,
+    address: AddressOption = None,
+    insecure: InsecureOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score predicted masks against reference masks: overlap, surface distances in mm, tumours one by one.
 
     Masks are NIfTI files with 0 background, 1 liver, 2 tumour, in any orientation, prediction and reference on the same grid.
     Files with other values need --prediction-label or --reference-label. Files of two folders are paired by name. Liver is
-    label 1 or 2.
+    label 1 or 2. Large folders are scored by several processes, on Ray, with the same result.
     """
     from liverseg.metrics.evaluate import Meanings, find_pairs, meaning_of
-    from liverseg.metrics.evaluate import evaluate as score
+    from sweeps.handover.fleet_of import fleet_of
+    from sweeps.mask_pairs import PairSettings, evaluate_pairs
 
+    fleet = fleet_of(workers=workers, address=address, insecure=insecure)
     meanings = Meanings(
         meaning_of(prediction_label, "--prediction-label"), meaning_of(reference_label, "--reference-label")
     )
     pairs, problems = find_pairs(prediction.expanduser(), reference.expanduser())
     with progress("scoring", len(pairs)) as advance:
-        found = score(pairs, tolerance_mm, meanings=meanings, problems=problems, on_pair=advance)
+        settings = PairSettings(tolerance_mm, meanings)
+        found = evaluate_pairs(pairs, settings, fleet, problems=problems, on_pair=advance)
     _show(found, as_json)
     for problem in found.problems:
         note(f"error: {problem}")
@@ -75,108 +68,4 @@ def _show(found: Evaluation, as_json: bool) -> None:
     if as_json:
         write_json(as_document(found))
     elif found.scores:
-        print_tables(_tables(found))
-
-
-def _tables(found: Evaluation) -> list[Any]:
-    tumour = any(_has_tumour(item) for item in found.scores)
-    labels = tuple(_LABELS) if tumour else ("liver",)
-    tables = [_case_table(found, labels)]
-    if tumour:
-        tables.append(_lesion_table(found.scores))
-    if len(found.scores) > 1:
-        tables += [_summary_table(found, labels), _pooled_table(found, labels)]
-    if not tumour:
-        note("no tumour in any mask: the liver alone is shown")
-    return tables
-
-
-def _has_tumour(item: MaskScore) -> bool:
-    score = item.score.case.label("tumour")
-    return score.reference + score.prediction > 0
-
-
-def _table(title: str, heads: Sequence[str], left: int) -> Any:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for position, head in enumerate(heads):
-        table.add_column(head, justify="left" if position < left else "right")
-    return table
-
-
-def _case_table(found: Evaluation, labels: tuple[str, ...]) -> Any:
-    from liverseg.metrics.evaluation_document import SCORES, score_value
-
-    heads = (
-        "case",
-        "label",
-        "mL",
-        "predicted mL",
-        *(_HEADS.get(name, f"NSD {found.tolerance_mm:g} mm") for name in SCORES),
-    )
-    table = _table("Scores by case (distances in mm)", heads, 2)
-    for item in found.scores:
-        case = item.score.case
-        for label in labels:
-            part = case.label(label)
-            volumes = [f"{voxels * case.voxel_ml:.1f}" for voxels in (part.reference, part.prediction)]
-            numbers = [_text(name, score_value(item.score, label, name)) for name in SCORES]
-            table.add_row(_name(item) if label == labels[0] else "", _LABELS[label], *volumes, *numbers)
-    return table
-
-
-def _lesion_table(scores: Sequence[MaskScore]) -> Any:
-    heads = ("case", "tumours", "found (IoU > 0.5)", "touched", "predicted", "true (IoU > 0.5)", "touching")
-    table = _table("Tumours one by one (26-connected)", heads, 1)
-    for item in scores:
-        lesions = item.score.lesions
-        assert lesions is not None
-        sides = (lesions.reference, lesions.prediction)
-        table.add_row(_name(item), *(str(n) for side in sides for n in (side.count, side.matched, side.touched)))
-    return table
-
-
-def _summary_table(found: Evaluation, labels: tuple[str, ...]) -> Any:
-    from liverseg.metrics.evaluation_document import summary_of
-
-    heads = ("label", "score", "mean ± SD", "median", "n", "failures", "undefined")
-    table = _table(f"Over {len(found.scores)} cases (tumour: over those that have one)", heads, 2)
-    for label in labels:
-        for name, figures in summary_of(found.scores, label).items():
-            mean, sd, median = (_text(name, figures[key]) for key in ("mean", "sd", "median"))
-            counts = (str(figures[key]) if figures[key] else "–" for key in ("failures", "undefined"))
-            head = _HEADS.get(name, f"NSD {found.tolerance_mm:g} mm")
-            table.add_row(_LABELS[label], head, f"{mean} ± {sd}", median, str(figures["n"]), *counts)
-    return table
-
-
-def _pooled_table(found: Evaluation, labels: tuple[str, ...]) -> Any:
-    from liverseg.metrics.evaluation_document import pooled_of, tumours_of
-
-    table = _table(f"All {len(found.scores)} cases pooled", ("score", "value"), 1)
-    for label in labels:
-        pooled = pooled_of(found.scores, label)
-        mean, sd = (_text("dice", pooled[f"slice_dice_smooth1_{part}"]) for part in ("mean", "sd"))
-        table.add_row(f"global Dice {_LABELS[label]}", _text("dice", pooled["dice_global"]))
-        table.add_row(f"slice Dice, smoothed by 1, {_LABELS[label]}", f"{mean} ± {sd}")
-    if "tumour" in labels:
-        values = tumours_of(found.scores)
-        for name, head in _POOLED.items():
-            table.add_row(head, _text("dice", values[name]))
-    return table
-
-
-def _name(item: MaskScore) -> Any:
-    """The name of a case, which is that of a file: nothing in it steers the terminal or is markup."""
-    from rich.text import Text
-
-    from results.text import printable
-
-    return Text(printable(item.name))
-
-
-def _text(name: str, value: float) -> str:
-    if math.isnan(value):
-        return "–"
-    return "∞" if math.isinf(value) else f"{value:.{_DECIMALS.get(name, 3)}f}".replace("-", "−")
+        print_tables(score_tables(found))

@@ -56,7 +56,6 @@ def predict(
     Research software, not for clinical use.
     """
     from liverseg.dicom import find_scans
-
     from sweeps.handover.fleet_of import fleet_of
     from sweeps.handover.scan_job import PredictSettings, ScanJob
     from sweeps.handover.segmenting import WORKER_BYTES, segment_all
@@ -82,7 +81,7 @@ def predict(
 
 def _told(done: Segmented, advance: Any) -> None:
     advance(done.job.name)
-    if done.error is not None:
+    if done.error is not None and _known(done.error):
         note(f"error: {done.error}")
     elif done.record is not None:
         for warning in done.record["warnings"]:

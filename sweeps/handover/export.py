@@ -20,6 +20,7 @@ from sweeps.handover.origin import origin_of
 from sweeps.handover.rehearsal import Cast, Rehearsed, rehearse
 from sweeps.handover.selection import Choice, choose_trials
 from sweeps.provenance import difference_lines, undo
+from sweeps.quiet_backend import load_backend
 from sweeps.reporter import Reporter
 from sweeps.resume import begun_spec, data_differences
 from sweeps.spec import Spec
@@ -93,6 +94,7 @@ def export_model(folder: SweepFolder, out: Path, wish: ExportWish, fleet: Fleet,
     check_free(out)
     if wish.onnx:
         require_onnx()
+    load_backend(fleet.environment)
     folder.refresh()
     events = read_events(folder.ledger)
     sweep = fold(events)

@@ -105,7 +105,12 @@ class PredictWorker:
                 "spacing_mm": [round(value, 5) for value in header.spacing_mm],
                 "orientation": header.orientation,
             },
-            "model": {"id": self._model.id, "name": self._model.name, "path": str(self._model.path)},
+            "model": {
+                "id": self._model.id,
+                "name": self._model.name,
+                "path": str(self._model.path),
+                "labels": list(self._model.description.labels),
+            },
         }
 
 
@@ -115,8 +120,9 @@ def _write_pages(
     """The page and the picture. The scan is read once more: what is shown is known only after it was segmented."""
     from liverseg.handover.scan_slices import scan_slices
     from results.scan_page import render_page, render_png
+    from results.scan_page.view import ScanView
 
-    view = scan_slices(image, header, volume)
+    view = ScanView.of(scan_slices(image, header, volume, case=job.name))
     (place / job.file(PAGE_END).name).write_text(render_page(view, record), encoding="utf-8")
     (place / job.file(PICTURE_END).name).write_bytes(render_png(view, record))
 
