@@ -177,7 +177,6 @@ def _ranges(features: Sequence[Any]) -> dict[str, Any]:
 
 def _card(described: ModelDescription, sweep: Sweep, choice: Choice, spec: Spec) -> Callable[[Path], None]:
     from liverseg.handover.card import card_markdown, model_card
-
     from liverseg.handover.folder import CARD, as_bytes
     from sweeps.handover.card_facts import card_facts
 
