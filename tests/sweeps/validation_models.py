@@ -78,8 +78,8 @@ def stand_in(model: Path) -> Any:
         if "tumour" not in knows:
             labels = np.minimum(labels, 1)
         small = cut(labels, found.spacing_mm)
-        start = tuple(a + b for a, b in zip(found.start, small.start, strict=True))
-        return replace(found, start=start, labels=small.labels)
+        first, row, column = (a + b for a, b in zip(found.start, small.start, strict=True))
+        return replace(found, start=(first, row, column), labels=small.labels)
 
     return segment
 
