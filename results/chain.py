@@ -24,7 +24,7 @@ import json
 import os
 import re
 import time as clock
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -74,7 +74,14 @@ def head_path(path: Path) -> Path:
     return path.with_suffix(".head")
 
 
-def append_entry(path: Path, event: str, payload: Mapping[str, Any], *, time: str | None = None) -> Entry:
+def append_entry(
+    path: Path,
+    event: str,
+    payload: Mapping[str, Any],
+    *,
+    time: str | None = None,
+    before: Callable[[], None] = lambda: None,
+) -> Entry:
     """Add one entry and return it once it and the head are safely on disk. Waits for other writers.
 
     Args:
@@ -82,6 +89,8 @@ def append_entry(path: Path, event: str, payload: Mapping[str, Any], *, time: st
         event: what happened.
         payload: the facts, in JSON types; NaN and infinity are written as `null`.
         time: UTC, ISO 8601 with a `Z`; None: now.
+        before: called once the record is found whole and before the entry is written, while no other process can write;
+            what it raises keeps the entry out.
 
     Raises:
         LedgerError: the record is damaged (names the line), the payload uses a reserved name or holds what JSON cannot,
@@ -95,6 +104,7 @@ def append_entry(path: Path, event: str, payload: Mapping[str, Any], *, time: st
         last = entries[-1] if entries else None
         seq, previous = (last.seq + 1, last.sha256) if last else (1, FIRST)
         line, entry = _encode(seq, time or _now(), event, payload, previous)
+        before()
         _write(path, line, size)
         write_atomic(head_path(path), _head(entry))
     return entry

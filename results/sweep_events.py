@@ -82,7 +82,7 @@ def _replication(event: Event) -> Replication:
 
 def _data(facts: Mapping[str, Any]) -> DataRecord:
     cases, slices, tumour_free = (whole(facts.get(name) or 0) for name in ("cases", "slices", "tumour_free"))
-    return DataRecord(cases, slices, tumour_free, words(facts.get("skipped")))
+    return DataRecord(cases, slices, tumour_free, words(facts.get("skipped")), words(facts.get("reviewed")))
 
 
 def _case_facts(event: Event, facts: Mapping[str, Any]) -> CaseFacts:

@@ -68,12 +68,13 @@ class Replication:
 
 @dataclass(frozen=True, slots=True)
 class DataRecord:
-    """How much data there was: cases, slices, cases without tumour, and the pseudonyms of those left out."""
+    """How much data there was: cases, slices, cases without tumour, those left out, and corrected cases from reviews."""
 
     cases: int = 0
     slices: int = 0
     tumour_free: int = 0
     skipped: tuple[str, ...] = ()
+    reviewed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

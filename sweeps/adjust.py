@@ -11,7 +11,7 @@ from sweeps.spec.overrides import apply_overrides
 from sweeps.spec.source import Document
 
 FREE_SECTIONS = ("trial", "keep", "cluster")
-FREE_KEYS = ("data.root", "prepare.cache", "prepare.stream")
+FREE_KEYS = ("data.root", "data.reviews", "prepare.cache", "prepare.stream")
 ALLOWED = ", ".join((*(f"{name}.…" for name in FREE_SECTIONS), *FREE_KEYS))
 
 

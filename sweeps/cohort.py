@@ -25,12 +25,19 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """Checked cases and their split by patient."""
+    """Checked cases and their split by patient.
+
+    Attributes:
+        reviewed: pseudonyms of the corrected cases from `data.reviews`, which are trained on only.
+        left_out: corrected cases that were not taken, each with its reason.
+    """
 
     cases: tuple[Case, ...]
     split: Split
     skipped: tuple[Skipped, ...]
     warnings: tuple[Problem, ...]
+    reviewed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def folds(self) -> int:
@@ -62,6 +69,7 @@ class Cohort:
             "slices": sum(case.slices for case in self.cases),
             "tumour_free": sum(2 not in case.labels for case in self.cases),
             "skipped": [f"{item.rule}: {item.summary}" for item in self.skipped],
+            **({"reviewed": list(self.reviewed)} if self.reviewed else {}),
         }
 
     def case_facts(self) -> dict[str, dict[str, Any]]:
@@ -111,7 +119,7 @@ def list_files(spec: Spec) -> tuple[list[CaseFiles], list[Problem]]:
 
 
 def load_cohort(spec: Spec, *, threads: int, on_case: Callable[[CaseReport], None] | None = None) -> Cohort:
-    """Find, read and check every case, and split the patients.
+    """Find, read and check every case, split the patients, and add corrected cases from reviews to those trained on.
 
     Args:
         spec: the sweep.
@@ -120,7 +128,9 @@ def load_cohort(spec: Spec, *, threads: int, on_case: Callable[[CaseReport], Non
 
     Raises:
         DataError, ConfigError: as `list_files`; too few patients; a pattern that finds no patient.
-        UsageError: bad cases without `skip_bad`, or no tumour anywhere although the spec asks for it. Nothing was written.
+        UsageError: bad cases without `skip_bad`, no tumour anywhere although the spec asks for it, or no reviews where it says
+            that there are some. Nothing was written.
+        LedgerError: the record of the reviews was changed.
     """
     from liverseg.data import check_cohort, group_patients, split_patients
 
@@ -149,7 +159,12 @@ def load_cohort(spec: Spec, *, threads: int, on_case: Callable[[CaseReport], Non
     strata = _strata(cases)
     skipped = tuple(Skipped(problem.rule, problem.summary) for problem in report.errors)
     parts = split_patients([case.patient for case in cases], **shares, strata=strata)
-    return Cohort(cases, parts, skipped, report.warnings)
+    cohort = Cohort(cases, parts, skipped, report.warnings)
+    if spec.data.reviews is None:
+        return cohort
+    from sweeps.reviews import with_reviews
+
+    return with_reviews(cohort, spec, threads=threads, on_case=on_case)
 
 
 def _strata(cases: tuple[Case, ...]) -> Mapping[str, bool]:

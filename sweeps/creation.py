@@ -75,9 +75,10 @@ def sweep_payload(name: str, spec: Spec, cohort: Cohort, baseline: Mapping[str, 
 
 
 def portable(resolved: Mapping[str, Any]) -> dict[str, Any]:
-    """A resolved spec without what belongs to one machine: where scans and cache lie, how they are read, and the cluster."""
+    """A resolved spec without what belongs to one machine: where scans, reviews and cache lie, how they are read, the cluster."""
     plain: dict[str, Any] = json.loads(json.dumps({key: value for key, value in resolved.items() if key != "cluster"}))
-    plain["data"].pop("root", None)
+    for name in ("root", "reviews"):
+        plain["data"].pop(name, None)
     for name in ("cache", "stream"):
         plain["prepare"].pop(name, None)
     return plain

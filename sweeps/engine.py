@@ -62,8 +62,9 @@ def checked_cohort(spec: Spec, reporter: Reporter) -> Cohort:
         DataError, ConfigError, UsageError: they cannot be used.
     """
     from sweeps.cohort import list_files
+    from sweeps.reviews import reviewed_files
 
-    count = len(list_files(spec)[0])
+    count = len(list_files(spec)[0]) + len(reviewed_files(spec))
     threads = spec.cluster.cpus or usable_cpus()
     with span(CHECKS), reporter.steps("checking scans", count) as advance:
         cohort = load_cohort(spec, threads=threads, on_case=advance)
@@ -71,7 +72,20 @@ def checked_cohort(spec: Spec, reporter: Reporter) -> Cohort:
     reporter.note(f"{len(cohort.cases)} cases; patients: {parts}; split {cohort.split.fingerprint}")
     for item in cohort.skipped:
         reporter.note(f"left out a case: {item.rule}, {item.summary}")
+    for line in review_lines(cohort):
+        reporter.note(line)
     return cohort
+
+
+def review_lines(cohort: Cohort) -> list[str]:
+    """What became of the corrected cases of `data.reviews`; nothing where there are none."""
+    many, count = len(cohort.reviewed) != 1, len(cohort.reviewed)
+    added = [
+        f"{count} corrected case{'s' * many} from reviews {'were' if many else 'was'} added to training, never to validation or "
+        "test; the data's fingerprint tells"
+    ]
+    left = [f"left out a corrected case: {line}" for line in cohort.left_out]
+    return [*(added if count or left else []), *left]
 
 
 def interruptible(reporter: Reporter) -> Interrupts:

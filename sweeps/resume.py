@@ -10,7 +10,7 @@ from typing import Any
 from results.fold import fold
 from results.ledger import read_events
 from results.ledger_line import Event
-from results.records import Sweep
+from results.records import Sweep, SweepRecord
 from results.storage import write_atomic
 from sweeps.adjust import adjusted, experiment, taken_over
 from sweeps.cohort import Cohort
@@ -227,12 +227,21 @@ def data_differences(sweep: Sweep, cohort: Cohort) -> list[Difference]:
     record = sweep.sweep
     differences: list[Difference] = []
     if record.hashes.get("data") != cohort.fingerprint:
-        differences.append(Difference("data", tuple(case_differences(record.cases, case_digests(cohort)))))
+        differences.append(Difference("data", tuple(_data_lines(record, cohort))))
     if record.hashes.get("split") != cohort.split.fingerprint:
         old: Mapping[str, Sequence[str]] = {part: getattr(record.split, part) for part in _PARTS}
         new = {part: getattr(cohort.split, part) for part in _PARTS}
         differences.append(Difference("split", tuple(split_differences(old, new))))
     return differences
+
+
+def _data_lines(record: SweepRecord, cohort: Cohort) -> list[str]:
+    """Which cases differ; it is said of those that come from reviews, which clinicians go on writing."""
+    reviewed = {*record.data.reviewed, *cohort.reviewed}
+    return [
+        f"{line} (a corrected case from reviews)" if line.partition(":")[0] in reviewed else line
+        for line in case_differences(record.cases, case_digests(cohort))
+    ]
 
 
 _PARTS = ("train", "validation", "test")

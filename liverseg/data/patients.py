@@ -43,7 +43,21 @@ def group_patients(cases: Iterable[Case], pattern: str | None) -> tuple[Case, ..
         )
     for case, key in zip(cases, keys, strict=True):
         groups[key].append(case.uid)
-    return tuple(replace(case, patient=_pseudonym(groups[key])) for case, key in zip(cases, keys, strict=True))
+    return tuple(replace(case, patient=patient_pseudonym(groups[key])) for case, key in zip(cases, keys, strict=True))
+
+
+def patient_key(name: str, pattern: str) -> str:
+    """What a pattern's group catches in the name of a scan, which tells its patient; empty where it finds nothing.
+
+    Raises:
+        ConfigError: as `group_patients`.
+    """
+    return _key(_compile(pattern), name)
+
+
+def patient_pseudonym(uids: Iterable[str]) -> str:
+    """The pseudonym of the patient who has these cases, see `group_patients`."""
+    return "pt-" + hashlib.sha256(",".join(sorted(uids)).encode()).hexdigest()[:8]
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
@@ -66,7 +80,3 @@ def _compile(pattern: str) -> re.Pattern[str]:
 def _key(expression: re.Pattern[str], name: str) -> str:
     match = expression.search(name)
     return (match[1] or "") if match else ""
-
-
-def _pseudonym(uids: Iterable[str]) -> str:
-    return "pt-" + hashlib.sha256(",".join(sorted(uids)).encode()).hexdigest()[:8]

@@ -17,6 +17,7 @@ FOLDER_RULES: Mapping[str, str] = MappingProxyType(
         "D3": "no case appears twice by name",
         "D4": "no scan appears twice under different names: it could land on both sides of the split",
         "D5": "dataset.json calls label 1 a liver and label 2 a tumour",
+        "D6": "a corrected case from reviews is, scan and mask, the one that was reviewed",
     }
 )
 

@@ -89,6 +89,23 @@ def split_patients(
     return Split(parts[0].train, parts[0].validation, held_out, fingerprint_of(parts, held_out), parts)
 
 
+def join_training(split: Split, patients: Iterable[str]) -> Split:
+    """A split in which further patients are trained on in every fold. One who is in a fold's training already stays there.
+
+    Raises:
+        ValueError: one of them is validated or tested on.
+    """
+    more = set(patients)
+    folds = split.folds or (Fold(split.train, split.validation),)
+    if more & {*split.test, *(patient for fold in folds for patient in fold.validation)}:
+        raise ValueError("a patient who is validated or tested on cannot join the training part")
+    if more <= set(split.train):
+        return split
+    folds = tuple(Fold(tuple(sorted(more.union(fold.train))), fold.validation) for fold in folds)
+    fingerprint = fingerprint_of(folds, split.test)
+    return Split(folds[0].train, split.validation, split.test, fingerprint, folds if split.folds else ())
+
+
 def fingerprint_of(folds: Sequence[Fold], test: Iterable[str]) -> str:
     """First 16 hex digits of SHA-256 over the sorted ids of every part: only membership matters, not order or seed."""
     parts = [[sorted(fold.train), sorted(fold.validation)] for fold in folds]

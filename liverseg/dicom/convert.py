@@ -14,11 +14,14 @@ import numpy.typing as npt
 
 from liverseg.dicom.rules import broken
 from liverseg.dicom.series import Series, read_series
-from liverseg.dicom.tags import Slice, path_opened, quiet, read_voxel_tags, require_pydicom
+from liverseg.dicom.tags import Slice, decode, path_opened
 from liverseg.volume import write_planes
 
 Plane = npt.NDArray[Any]
 
+HIGHEST_HU = 3071
+"""The most that 12 bits above -1024 can hold. Padding above it is no measurement and would look like metal."""
+AIR_HU = -1024
 _INT16 = np.iinfo(np.int16)
 
 
@@ -48,7 +51,8 @@ def series_as_nifti(
     """Convert the one CT series of a folder.
 
     Oblique scans keep their orientation. Slices that were scanned at varying distances are brought to an even grid by
-    linear interpolation, and a note says so. HU beyond the range of int16 are cut off at its ends. The file carries
+    linear interpolation, and a note says so. HU beyond the range of int16 are cut off at its ends. Voxels outside
+    the scanner's field of view (PixelPaddingValue) become air where they are brighter than any tissue. The file carries
     nothing of the series but voxels and affine, and appears only when it is whole.
 
     Args:
@@ -89,7 +93,6 @@ def series_sha256(folder: Path | str) -> str:
 
 def _planes(series: Series, digest: Any, on_slices: Callable[[int, int], None]) -> Iterator[Plane]:
     """HU of the slices in order, `(x, y)`, int16 or float32; feeds the digest of the series."""
-    require_pydicom()
     for done, one in enumerate(series.slices, 1):
         content = _content(one)
         digest.update(hashlib.sha256(content).digest())
@@ -107,23 +110,21 @@ def _hu(one: Slice, content: bytes, whole: bool) -> Plane:
     """HU of one slice, `(x, y)`.
 
     Raises:
-        DataError: rule X5, the voxels cannot be decoded or are not all there.
+        DataError: rule X1 or X5, the file is damaged, or its voxels cannot be decoded or are not all there.
     """
-    dataset = read_voxel_tags(one.path, content)
-    next_step = "copy or export the slice again, or decompress the series"
-    try:
-        with quiet():
-            raw = dataset.pixel_array
-    except Exception as error:
-        # As with tags: a decoder raises nearly anything for damage.
-        got = f"{type(error).__name__} while decoding"
-        raise broken("X5", "the voxels of a slice cannot be decoded", one.path, got=got, next_step=next_step) from error
+    raw = decode(one.path, content)
     if raw.shape != (one.rows, one.columns):
         got, allowed = "x".join(map(str, raw.shape)), f"{one.rows}x{one.columns}"
         raise broken("X5", "a slice has another size than its tags say", one.path, got=got, allowed=allowed)
-    if not whole:
-        return (raw.T * np.float64(one.slope) + one.intercept).astype(np.float32)
-    exact = raw.T.astype(np.int64) * int(one.slope) + int(one.intercept)
+    stored = raw.T
+    hu = _whole_hu(stored, one) if whole else (stored * np.float64(one.slope) + one.intercept).astype(np.float32)
+    if one.padding is not None:
+        hu[(stored == one.padding) & (hu > HIGHEST_HU)] = AIR_HU
+    return hu
+
+
+def _whole_hu(stored: Plane, one: Slice) -> Plane:
+    exact = stored.astype(np.int64) * int(one.slope) + int(one.intercept)
     return np.clip(exact, _INT16.min, _INT16.max).astype(np.int16)
 
 

@@ -82,7 +82,7 @@ def stack(slices: Sequence[Slice], folder: Path) -> Stacked:
 
 
 def _same_plane(slices: Sequence[Slice], folder: Path) -> None:
-    """All slices have the size, spacing and orientation of most of them."""
+    """All slices have one size, one pixel spacing and one orientation."""
     next_step = "they belong to different scans: keep one series in a folder"
     sizes = [f"{one.columns}x{one.rows}" for one in slices]
     if len(set(sizes)) > 1:
@@ -98,7 +98,7 @@ def _same_plane(slices: Sequence[Slice], folder: Path) -> None:
         if _differs((*one.along_row, *one.along_column), (*first.along_row, *first.along_column), SAME_DIRECTION)
     ]
     if turned:
-        got = f"{len(turned)} of {len(slices)} turned against the others"
+        got = f"{min(len(turned), len(slices) - len(turned))} of {len(slices)} turned against the others"
         raise broken("X4", "slices have different orientations", folder, got=got, next_step=next_step)
     if abs(float(np.dot(first.along_row, first.along_column))) > SAME_DIRECTION:
         what, next_step = "rows and columns are not at right angles", "export the series again"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from liverseg.data.listing import natural_key
-from liverseg.dicom.files import is_dicom_file, is_dicom_folder
+from liverseg.dicom.files import is_dicom_file, is_dicom_folder, visible
 from liverseg.errors import DataError
 
 NIFTI_ENDINGS = (".nii.gz", ".nii")
@@ -44,7 +44,8 @@ def find_scans(paths: Iterable[Path | str]) -> list[ScanInput]:
 
     Raises:
         DataError: rule D1: a path that is not there or names no scan, a folder that holds both kinds, or one slice
-            instead of its folder; rule D3: two scans of one name.
+            instead of its folder; rule D3: two scans of one name; rule X1: a folder
+            that cannot be read.
     """
     found = [scan for path in paths for scan in _scans_of(Path(path).expanduser())]
     _refuse_doubles(found)
@@ -74,7 +75,7 @@ def _below(folder: Path, root: Path, above: frozenset[str] = frozenset()) -> Ite
     real = os.path.realpath(folder)
     if real in above:  # A ring of links.
         return
-    entries = sorted((entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=_by_name)
+    entries = sorted(visible(folder), key=_by_name)
     images = [entry for entry in entries if entry.name.lower().endswith(NIFTI_ENDINGS) and not entry.is_dir()]
     scans = [image for image in images if not _MASK.fullmatch(_stem(image))]
     if is_dicom_folder(folder):

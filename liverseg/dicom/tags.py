@@ -6,13 +6,17 @@ pydicom is asked for the tags of `TAGS` alone and passes over the rest of each f
 from __future__ import annotations
 
 import io
+import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from liverseg.dicom.rules import broken
 from liverseg.errors import ConfigError, DataError
@@ -45,6 +49,7 @@ TAGS = (
     "RescaleSlope",
     "RescaleIntercept",
     "RescaleType",
+    "PixelPaddingValue",
     "LossyImageCompression",
 )
 MOST_SLOPE = 1000.0
@@ -67,6 +72,7 @@ class Slice:
         position_mm: centre of the first voxel.
         tilt_deg: gantry tilt as the scanner wrote it, 0 where it wrote none.
         slope, intercept: `HU = stored * slope + intercept`.
+        padding: stored number of voxels outside the scanner's field of view, None where none is named.
         lossy: whether the voxels were once compressed with loss.
     """
 
@@ -82,15 +88,65 @@ class Slice:
     tilt_deg: float
     slope: float
     intercept: float
+    padding: int | None
     lossy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The tags of one file as text.
+
+    Attributes:
+        path: the file.
+        texts: value of each tag that is there, several values joined by a backslash; no patient data but UIDs.
+        syntax: UID of the transfer syntax: how the voxels are stored.
+        media_class: UID of what the file says it is before its data set begins, empty where it does not say.
+    """
+
+    path: Path
+    texts: Mapping[str, str] = field(repr=False)
+    syntax: str
+    media_class: str
+
+    def text(self, name: str) -> str:
+        """A tag as text, empty where it is missing or damaged."""
+        return self.texts.get(name, "")
+
+    def whole(self, name: str) -> int | None:
+        """A tag as a whole number, None where it is missing or none."""
+        try:
+            return int(self.text(name))
+        except ValueError:
+            return None
+
+    def numbers(self, name: str, count: int) -> tuple[float, ...]:
+        """A tag as `count` finite numbers.
+
+        Raises:
+            DataError: rule X6, it is missing or something else.
+        """
+        written = self.text(name)
+        try:
+            values = tuple(float(part) for part in written.split("\\"))
+        except ValueError:
+            values = ()
+        if len(values) != count or not all(map(math.isfinite, values)):
+            raise _lacks(name, "cannot be understood" if written else "is missing", self.path, f"{count} number(s)")
+        return values
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without pydicom's warnings: they may hold values of tags."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Without pydicom's warnings, shown or logged: they may hold values of tags."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def require_pydicom() -> None:
@@ -108,24 +164,36 @@ def require_pydicom() -> None:
         ) from error
 
 
-def read_tags(path: Path) -> Dataset:
-    """The tags of `TAGS` and the file meta group of one file; no voxel.
+def read_tags(path: Path) -> Tags:
+    """The tags of `TAGS` of one file; its voxels stay unread.
 
     Raises:
         DataError: rule X1, the file cannot be read or is damaged.
     """
     with quiet(), path_opened(path) as file:
-        return parse(path, file, (*TAGS,), stop_before_pixels=True)
+        _refuse_deflated(path)
+        dataset = _parse(path, file, TAGS, stop_before_pixels=True)
+        texts = {name: _text(dataset, name) for name in TAGS}
+        meta = dataset.file_meta
+        return Tags(path, texts, str(meta.TransferSyntaxUID), _text(meta, "MediaStorageSOPClassUID"))
 
 
-def read_voxel_tags(path: Path, content: bytes) -> Dataset:
-    """As `read_tags`, with the voxels, from a file's whole content.
+def decode(path: Path, content: bytes) -> npt.NDArray[Any]:
+    """The stored numbers of a slice, `(rows, columns)`, from its file's whole content.
 
     Raises:
-        DataError: rule X1, the file is damaged.
+        DataError: rule X1, the file is damaged, or X5, its voxels cannot be decoded or are not all there.
     """
     with quiet():
-        return parse(path, io.BytesIO(content), (*TAGS, "PixelData"), stop_before_pixels=False)
+        dataset = _parse(path, io.BytesIO(content), (*TAGS, "PixelData"), stop_before_pixels=False)
+        try:
+            return np.asarray(dataset.pixel_array)
+        except Exception as error:  # As with tags: a decoder raises nearly anything for damage.
+            got, next_step = (
+                f"{type(error).__name__} while decoding",
+                "copy or export the slice again, or decompress it",
+            )
+            raise broken("X5", "the voxels of a slice cannot be decoded", path, got=got, next_step=next_step) from error
 
 
 @contextmanager
@@ -148,7 +216,24 @@ def path_opened(path: Path) -> Iterator[Any]:
         raise broken("X1", "a slice cannot be read", path, got=reason, next_step=next_step) from error
 
 
-def parse(path: Path, file: Any, tags: tuple[str, ...], *, stop_before_pixels: bool) -> Dataset:
+def _refuse_deflated(path: Path) -> None:
+    """Refuse a file that is compressed as a whole before anything expands it: nothing says how large it would be."""
+    from pydicom.errors import InvalidDicomError
+    from pydicom.filereader import read_file_meta_info
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    try:
+        syntax = read_file_meta_info(path).get("TransferSyntaxUID")
+    except InvalidDicomError:  # No preamble, and so no such group, and nothing that is deflated.
+        return
+    except Exception as error:
+        raise _damaged(path, error) from error
+    if syntax == DeflatedExplicitVRLittleEndian:
+        next_step = "export the series without compression"
+        raise broken("X5", "this compression cannot be decoded here", path, got="a deflated file", next_step=next_step)
+
+
+def _parse(path: Path, file: Any, tags: tuple[str, ...], *, stop_before_pixels: bool) -> Dataset:
     """A dataset from an open file."""
     from pydicom import dcmread
     from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -161,12 +246,15 @@ def parse(path: Path, file: Any, tags: tuple[str, ...], *, stop_before_pixels: b
         return dataset
     except Exception as error:
         # Damage makes pydicom raise nearly anything, with values of tags in the text: only the kind is told.
-        kind, next_step = type(error).__name__, "copy or export the slice again"
-        raise broken("X1", "a slice is damaged", path, got=f"{kind} while reading it", next_step=next_step) from error
+        raise _damaged(path, error) from error
 
 
-def text(dataset: Dataset, name: str) -> str:
-    """A tag as text, empty where it is missing or no text. Several values are joined by a backslash."""
+def _damaged(path: Path, error: Exception) -> DataError:
+    got, next_step = f"{type(error).__name__} while reading it", "copy or export the slice again"
+    return broken("X1", "a slice is damaged", path, got=got, next_step=next_step)
+
+
+def _text(dataset: Dataset, name: str) -> str:
     try:
         value = dataset.get(name)
     except Exception:  # A damaged value counts as none.
@@ -177,68 +265,46 @@ def text(dataset: Dataset, name: str) -> str:
     return "\\".join(str(part).strip() for part in parts)
 
 
-def whole(dataset: Dataset, name: str) -> int | None:
-    """A tag as a whole number, None where it is missing or none."""
-    try:
-        return int(text(dataset, name))
-    except ValueError:
-        return None
-
-
-def numbers(dataset: Dataset, name: str, count: int, path: Path) -> tuple[float, ...]:
-    """A tag as `count` finite numbers.
-
-    Raises:
-        DataError: rule X6, it is missing or something else.
-    """
-    written = text(dataset, name)
-    try:
-        values = tuple(float(part) for part in written.split("\\"))
-    except ValueError:
-        values = ()
-    if len(values) != count or not all(map(math.isfinite, values)):
-        raise _lacks(name, "is missing" if not written else "cannot be understood", path, f"{count} number(s)")
-    return values
-
-
-def describe(dataset: Dataset, path: Path) -> Slice:
+def describe(tags: Tags) -> Slice:
     """The slice that a file's tags tell of.
 
     Raises:
         DataError: rule X6, a tag that a scan needs is missing or makes no sense.
     """
-    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
+    path = tags.path
+    rows, columns = tags.whole("Rows"), tags.whole("Columns")
     if not rows or not columns or rows < 0 or columns < 0:
         raise _lacks("Rows or Columns", "is missing", path, "whole numbers above 0")
-    between_rows, between_columns = numbers(dataset, "PixelSpacing", 2, path)
+    between_rows, between_columns = tags.numbers("PixelSpacing", 2)
     if not (between_rows > 0 and between_columns > 0):
         raise _lacks("PixelSpacing", "cannot be understood", path, "lengths above 0 mm")
-    turned = numbers(dataset, "ImageOrientationPatient", 6, path)
-    slope, intercept = (numbers(dataset, name, 1, path)[0] for name in ("RescaleSlope", "RescaleIntercept"))
+    turned = tags.numbers("ImageOrientationPatient", 6)
+    slope, intercept = (tags.numbers(name, 1)[0] for name in ("RescaleSlope", "RescaleIntercept"))
     if not 0 < abs(slope) <= MOST_SLOPE or abs(intercept) > MOST_INTERCEPT_HU:
         allowed = f"a slope other than 0 up to {MOST_SLOPE:g}, an intercept up to {MOST_INTERCEPT_HU:g}"
         raise _lacks("RescaleSlope or RescaleIntercept", "makes no HU", path, allowed)
-    x, y, z = numbers(dataset, "ImagePositionPatient", 3, path)
+    x, y, z = tags.numbers("ImagePositionPatient", 3)
     return Slice(
         path=path,
-        uid=text(dataset, "SOPInstanceUID"),
-        number=whole(dataset, "InstanceNumber"),
+        uid=tags.text("SOPInstanceUID"),
+        number=tags.whole("InstanceNumber"),
         columns=columns,
         rows=rows,
         spacing_mm=(between_columns, between_rows),
         along_row=_unit(turned[:3], path),
         along_column=_unit(turned[3:], path),
         position_mm=(x, y, z),
-        tilt_deg=_tilt(dataset, path),
+        tilt_deg=_tilt(tags),
         slope=slope,
         intercept=intercept,
-        lossy=text(dataset, "LossyImageCompression") == "01",
+        padding=tags.whole("PixelPaddingValue"),
+        lossy=tags.text("LossyImageCompression") == "01",
     )
 
 
-def _tilt(dataset: Dataset, path: Path) -> float:
+def _tilt(tags: Tags) -> float:
     try:
-        return numbers(dataset, "GantryDetectorTilt", 1, path)[0]
+        return tags.numbers("GantryDetectorTilt", 1)[0]
     except DataError:
         return 0.0
 

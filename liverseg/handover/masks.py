@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial.distance import pdist
 
+from liverseg.metrics.mask_file import cut
 from liverseg.preprocess.arrays import Mask, NativeReference
 from liverseg.preprocess.orient import orientation_from
 from liverseg.volume import Header, write_nifti
@@ -73,22 +74,26 @@ class Measurements:
 def measure(volume: NativeReference) -> Measurements:
     """Volumes, and each tumour. All zero for an empty volume."""
     voxel_ml = math.prod(volume.spacing_mm) / 1000.0
-    marked = volume.labels == 2
-    parts, count = ndimage.label(marked, _TOUCHING)
+    liver = int(np.count_nonzero(volume.labels)) * voxel_ml
+    # Numbers of tumours take four bytes a voxel: only where there are tumours.
+    marked = cut(np.equal(volume.labels, 2).view(np.uint8), volume.spacing_mm)
+    if not marked.labels.size:
+        return Measurements(liver, 0.0, ())
+    parts, count = ndimage.label(marked.labels, _TOUCHING)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
-    boxes = ndimage.find_objects(parts)
+    first = volume.start[0] + marked.start[0]
     found = [
-        _tumour(parts[box] == number, box, int(sizes[number]) * voxel_ml, volume)
-        for number, box in enumerate(boxes, start=1)
+        _tumour(parts[box] == number, first + int(box[0].start), int(sizes[number]) * voxel_ml, volume.spacing_mm)
+        for number, box in enumerate(ndimage.find_objects(parts), start=1)
     ]
     found.sort(key=lambda one: (-one.volume_ml, one.slices))
-    liver = int(np.count_nonzero(volume.labels)) * voxel_ml
-    return Measurements(liver, int(np.count_nonzero(marked)) * voxel_ml, tuple(found))
+    return Measurements(liver, int(sizes[1:].sum()) * voxel_ml, tuple(found))
 
 
-def _tumour(part: npt.NDArray[np.bool_], box: tuple[slice, ...], volume_ml: float, volume: NativeReference) -> Tumour:
-    first = volume.start[0] + int(box[0].start)
-    longest = [_longest_mm(plane, volume.spacing_mm[1:]) for plane in part]
+def _tumour(
+    part: npt.NDArray[np.bool_], first: int, volume_ml: float, spacing_mm: tuple[float, float, float]
+) -> Tumour:
+    longest = [_longest_mm(plane, spacing_mm[1:]) for plane in part]
     at = int(np.argmax(longest))
     return Tumour(volume_ml, longest[at], (first, first + len(part) - 1), first + at)
 

@@ -31,7 +31,7 @@ MARGIN_MM = 12.0
 """Around the body."""
 BODY_HU = -300.0
 _SAMPLED_PX = 128
-_KEPT_PX = 768
+_KEPT_PX = 1024
 
 Grey = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
@@ -75,7 +75,7 @@ def scan_slices(
 
     Shown are the labelled slices and a margin; the whole scan where nothing is labelled. Of more than `most_slices` every
     k-th is taken, and in addition of each stretch of slices with tumour the one with most of it. All are cut to the
-    body, whole labels included. In memory: at most `most_slices` pictures of 768 pixels a side.
+    body, whole labels included. In memory: at most `most_slices` pictures of 1024 pixels a side.
 
     Args:
         image: the scan's file.
@@ -146,7 +146,7 @@ def _position_mm(header: Header, position: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """The chosen slices, whole, one byte a pixel, at most 768 pixels a side.
+    """The chosen slices, whole, one byte a pixel, at most 1024 pixels a side.
 
     Attributes:
         planes: uint8 `(count, rows, columns)`; a pixel is the mean of `block` pixels of the scan.

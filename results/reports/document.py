@@ -122,6 +122,7 @@ def _facts(sweep: Sweep) -> tuple[tuple[str, str], ...]:
         ("test fingerprint", test_fingerprint(record) or "no test patients"),
         ("patients", _parts(split)),
         ("cases", f"{data.cases} ({data.slices} slices), {data.tumour_free} without tumour"),
+        *([("from reviews", f"{len(data.reviewed)} corrected cases, trained on only")] if data.reviewed else []),
         ("left out", f"{len(data.skipped)}: {skipped}" if skipped else "none"),
         ("labels scored", ", ".join(record.labels)),
         ("objective", ", ".join(f"{objective.metric} ({objective.direction})" for objective in record.objectives)),

@@ -72,7 +72,7 @@ class ScanView:
 
     def pixels(self, label: int) -> npt.NDArray[np.int64]:
         """Pixels with this label or a higher one on each slice, int64 `(count,)`."""
-        return np.count_nonzero(self.labels >= label, axis=(1, 2)).astype(np.int64)
+        return np.asarray(np.count_nonzero(self.labels >= label, axis=(1, 2)), np.int64)
 
     def start(self, tumours: Sequence[int] = ()) -> int:
         """Where to begin: at the first of the tumours' slices, else with most tumour, most liver, in the middle."""
@@ -85,7 +85,7 @@ class ScanView:
         return len(self.slices) // 2
 
     def telling(self, tumours: Sequence[int] = (), count: int = _SHOWN) -> tuple[int, ...]:
-        """Places of up to `count` slices that tell most, rising: of up to half as many tumours, and through the liver evenly.
+        """Places of up to `count` slices that tell most, rising: of up to half as many tumours, and of the liver evenly.
 
         Args:
             tumours: a slice of the scan for each tumour, the most important first.
@@ -94,6 +94,11 @@ class ScanView:
         found = list(dict.fromkeys(self.place_of(position) for position in tumours))[: max(1, count // 2)]
         liver = np.flatnonzero(self.pixels(1))
         first, last = (int(liver[0]), int(liver[-1])) if liver.size else (0, len(self.slices) - 1)
-        wanted = count - len(found)
-        even = [round(first + (last - first) * (index + 0.5) / wanted) for index in range(wanted)]
-        return tuple(sorted({*found, *even}))
+        if not found:
+            return tuple(sorted({first + int((last - first) * (2 * k + 1) / (2 * count)) for k in range(count)}))
+        # The ends of the liver show little of it. Each further slice is as far from those taken as can be.
+        inner = (last - first) // 10
+        places = np.arange(first + inner, last - inner + 1)
+        while len(found) < min(count, len(places)):
+            found.append(int(places[np.abs(places[:, None] - np.array(found)).min(axis=1).argmax()]))
+        return tuple(sorted(set(found)))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from results.statistics.casewise import Figures, PatientFigures
 from results.statistics.resampling import Floats, mean_interval
+from results.statistics.share import wilson_interval
 from results.statistics.strata import Strata, Stratum, scored_in
 from results.statistics.summary import FEWEST
 
@@ -88,11 +89,3 @@ def tumour_free_table(figures: Figures) -> pd.DataFrame:
 def _mean(values: Sequence[float]) -> float:
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
-
-
-def wilson_interval(share: float, n: int) -> tuple[float, float]:
-    """95 % interval of a share of `n`; never outside 0 … 1, and of use with few. E. B. Wilson, JASA 22 (1927)."""
-    z = 1.959964
-    middle, scale = share + z * z / (2 * n), 1 + z * z / n
-    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max((middle - reach) / scale, 0.0), min((middle + reach) / scale, 1.0)

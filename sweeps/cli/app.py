@@ -17,6 +17,8 @@ from sweeps.cli import (
     plan,
     predict,
     resume,
+    review,
+    reviews,
     run,
     show,
     spec,
@@ -66,6 +68,8 @@ app.command("report")(show.report)
 app.command("compare")(compare.compare)
 app.command("watch")(watch.watch)
 app.command("dashboard")(dashboard.dashboard)
+app.command("review")(review.review)
+app.command("reviews")(reviews.reviews)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)

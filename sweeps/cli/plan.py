@@ -27,6 +27,7 @@ def plan(
     from sweeps.costs.machine import this_machine
     from sweeps.disk import free_bytes
     from sweeps.prepare import cache_root, cache_store
+    from sweeps.reviews import reviewed_files
     from sweeps.spec import load_spec
     from sweeps.spec.space import Space
     from sweeps.workplace import prepare_config, store_bytes
@@ -34,7 +35,7 @@ def plan(
     loaded = load_spec(spec, overrides)
     for warning in loaded.warnings:
         note(f"warning: {warning}")
-    with progress("checking scans", len(list_files(loaded.spec)[0])) as advance:
+    with progress("checking scans", len(list_files(loaded.spec)[0]) + len(reviewed_files(loaded.spec))) as advance:
         cohort = load_cohort(loaded.spec, threads=usable_cpus(), on_case=advance)
     names = Space.from_spec(loaded.spec).architectures
     cache = missing_cache_bytes(cohort, prepare_config(loaded.spec), cache_store(loaded.spec))
@@ -121,6 +122,7 @@ def _table(found: Any) -> Any:
 
 
 def _lines(found: Any, cohort: Any, room: str) -> list[str]:
+    from sweeps.engine import review_lines
     from sweeps.live import duration
 
     split = cohort.split
@@ -134,6 +136,7 @@ def _lines(found: Any, cohort: Any, room: str) -> list[str]:
         f"stages: {stages}",
         *([f"replicates: up to {replicates} trials on other folds and with other seeds"] if replicates else []),
         f"split {split.fingerprint}: {parts}",
+        *review_lines(cohort),
         f"prepared data: about {found.store_bytes / 1e6:,.0f} MB at most, once for all trials and folds",
         f"on disk: {found.disk.words()}; {room}",
         f"time: {time}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,7 @@ def segment_all(
     model = open_model(settings.model)
     how = _how(settings, model.description)
     found = {} if overwrite else {job: record for job in jobs if (record := kept_record(job, model.id, how))}
-    for out in {job.out for job in jobs}:
-        _make(out)
+    made = [out for out in {job.out for job in jobs} if _make(out)]
     done = {job: Segmented(job, record, kept=True) for job, record in found.items()}
     for each in done.values():
         on_scan(each)
@@ -84,6 +83,9 @@ def segment_all(
             each = Segmented(todo[answer.index], answer.value, answer.error)
             done[each.job] = each
             on_scan(each)
+    for out in made:
+        with suppress(OSError):
+            out.rmdir()  # where every scan failed, nothing is left
     return tuple(done[job] for job in jobs)
 
 
@@ -95,8 +97,10 @@ def _how(settings: PredictSettings, description: Any) -> dict[str, Any]:
     return {"flips": flips, "postprocess": (NONE if settings.raw else description.postprocess).as_json()}
 
 
-def _make(out: Path) -> None:
+def _make(out: Path) -> bool:
+    """Make a folder of results; whether there was none."""
     try:
+        new = not out.exists()
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
@@ -105,3 +109,4 @@ def _make(out: Path) -> None:
             got=error.strerror,
             next_step="choose another with -o",
         ) from error
+    return new

@@ -74,11 +74,14 @@ def data_bytes_of(spec: Spec) -> int | None:
     from liverseg.errors import LiversegError
     from liverseg.preprocess import estimate_store_bytes
     from liverseg.volume import read_header
+    from results.errors import ResultsError
     from sweeps.cohort import list_files
+    from sweeps.errors import SweepError
+    from sweeps.reviews import reviewed_files
 
     try:
-        headers = [read_header(case.image) for case in list_files(spec)[0]]
-    except (LiversegError, OSError):
+        headers = [read_header(case.image) for case in (*list_files(spec)[0], *reviewed_files(spec))]
+    except (LiversegError, ResultsError, SweepError, OSError):
         return None
     slices = sum(header.shape[_axis(header.orientation)] for header in headers)
     kept = math.ceil(slices * (1 - spec.data.split.test))

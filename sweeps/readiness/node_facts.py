@@ -71,15 +71,18 @@ def examine(spec: Mapping[str, Any] | None, paths: Mapping[str, str] | None) -> 
 def look_at_data(spec: Mapping[str, Any]) -> DataFacts:
     """Find the scans of a resolved spec, and read the first bytes of each."""
     from liverseg.errors import LiversegError
+    from results.errors import ResultsError
     from sweeps.cohort import list_files
+    from sweeps.errors import SweepError
+    from sweeps.reviews import reviewed_files
     from sweeps.spec import spec_from_resolved
 
     checked = spec_from_resolved(spec)
     root = Path(checked.data.root)
     try:
-        cases, _ = list_files(checked)
+        cases = [*list_files(checked)[0], *reviewed_files(checked)]
         lines = [_line(path, root) for case in cases for path in (case.image, case.mask)]
-    except LiversegError as error:
+    except (LiversegError, ResultsError, SweepError) as error:
         return DataFacts(error=str(error))
     except OSError as error:
         return DataFacts(error=f"{error.filename or root}: {error.strerror}")

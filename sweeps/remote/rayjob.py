@@ -84,6 +84,8 @@ def rayjob_config(
 def _command(spec: Spec, overrides: Sequence[str], runs: str) -> tuple[str, ...]:
     """`liversweep run`, which goes on with the sweep if there is one. Relative paths are made absolute here."""
     settings = [*overrides, "cluster.kind=kubernetes", f"data.root={_value(spec.data.root)}"]
+    if spec.data.reviews is not None:
+        settings.append(f"data.reviews={_value(spec.data.reviews)}")
     if isinstance(spec.prepare.cache, str):
         settings.append(f"prepare.cache={_value(spec.prepare.cache)}")
     words = [word for setting in settings for word in ("--set", setting)]
@@ -186,6 +188,10 @@ def _paths(spec: Spec, runs: str | None, shown: str) -> Iterator[Problem]:
             yield Problem(file=shown, path=key, what="no volume can be mounted there", got=text, allowed=allowed)
     if len({PurePosixPath(text) for text in places.values()}) < len(places):
         yield Problem(file=shown, path="data.root", what="scans and runs have the same path", got=spec.data.root)
+    reviews, mounted = spec.data.reviews, list(places.values())
+    if reviews is not None and not any(PurePosixPath(reviews).is_relative_to(place) for place in mounted):
+        allowed = f"a folder below {' or '.join(mounted)}"
+        yield Problem(file=shown, path="data.reviews", what="no pod can read there", got=reviews, allowed=allowed)
     cache, kept = spec.prepare.cache, places.get("--runs", SCRATCH_PATH)
     if isinstance(cache, str) and not PurePosixPath(cache).is_relative_to(kept):
         allowed = f"true, false, or a folder below {kept}"

@@ -107,9 +107,12 @@ def check_runs(runs: str) -> None:
 
 
 def _check_places(values: Mapping[str, Any], spec: str) -> str:
-    """`data.root` as it is written, once neither it nor the cache's folder depends on the machine."""
+    """`data.root` as it is written, once neither it nor the folders of reviews and cache depend on the machine."""
     root = str((values.get("data") or {}).get("root"))
     _check_absolute(root, spec, "data.root", "--data PLACE")
+    reviews = (values.get("data") or {}).get("reviews")
+    if isinstance(reviews, str):
+        _check_absolute(reviews, spec, "data.reviews", "--set data.reviews=PLACE")
     cache = (values.get("prepare") or {}).get("cache")
     if isinstance(cache, str):
         _check_absolute(cache, spec, "prepare.cache", "--set prepare.cache=PLACE")

@@ -155,7 +155,10 @@ def _with_absolute_paths(spec: Spec, document: Document, path: FilePath | None) 
         start = path.parent if path is not None and in_file else FilePath()
         return str((start / FilePath(text).expanduser()).resolve())
 
-    data = spec.data.model_copy(update={"root": absolute(spec.data.root, "data", "root")})
+    places = {"root": absolute(spec.data.root, "data", "root")}
+    if spec.data.reviews is not None:
+        places["reviews"] = absolute(spec.data.reviews, "data", "reviews")
+    data = spec.data.model_copy(update=places)
     cache = spec.prepare.cache
     prepare = spec.prepare.model_copy(
         update={"cache": absolute(cache, "prepare", "cache") if isinstance(cache, str) else cache}

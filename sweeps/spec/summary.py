@@ -16,6 +16,7 @@ def summary_lines(spec: Spec) -> tuple[str, ...]:
     sizes = ", ".join(str(size) for size in spec.prepare.size or ())
     lines = [
         f"scans      {data.root} (layout {data.layout}; labels {', '.join(data.labels)})",
+        *([f"reviews    corrected cases of {data.reviews} join the training patients"] if data.reviews else []),
         f"split      {split}, by patient",
         f"prepare    size {sizes}; training slices {spec.prepare.slices}; fit {spec.prepare.fit}",
         f"objective  {objective}; scheduler {spec.search.scheduler.kind}",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from liverseg.data import Case, check_cohort, group_patients
+from liverseg.data import Case, check_cohort, group_patients, patient_key, patient_pseudonym
 from liverseg.errors import ConfigError
 from tests.liverseg.data.test_check import plausible_pair
 
@@ -40,3 +40,11 @@ def test_pseudonyms_do_not_depend_on_the_order(cases: tuple[Case, ...]) -> None:
 def test_patterns_that_tell_no_patient_are_refused(cases: tuple[Case, ...], pattern: str) -> None:
     with pytest.raises(ConfigError, match="patient pattern"):
         group_patients(cases, pattern)
+
+
+def test_a_single_name_is_told_as_in_a_group(cases: tuple[Case, ...]) -> None:
+    assert (patient_key("P7_late", r"^(P\d+)"), patient_key("X7", r"^(P\d+)")) == ("P7", "")
+    late, _, portal = group_patients(cases, r"^(P\d+)_")
+    assert patient_pseudonym([portal.uid, late.uid]) == late.patient
+    with pytest.raises(ConfigError, match="patient pattern"):
+        patient_key("P7", "P")

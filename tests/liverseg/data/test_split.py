@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from liverseg.data import Split, fingerprint_of, split_patients
+from liverseg.data import Split, fingerprint_of, join_training, split_patients
 from liverseg.errors import ConfigError
 
 ids = st.sets(st.text(min_size=1, max_size=12), min_size=3, max_size=60).map(sorted)
@@ -136,3 +136,27 @@ def test_as_dict_is_complete() -> None:
         "test": list(made.test),
         "folds": [{"train": list(made.train), "validation": list(made.validation)}],
     }
+
+
+@given(ids, shares, shares, seeds, st.integers(1, 4), st.sets(st.text(min_size=13, max_size=14), max_size=5))
+def test_who_joins_the_training_is_trained_on_in_every_fold_and_moves_nobody(
+    patients: list[str], test: float, validation: float, seed: int, folds: int, more: set[str]
+) -> None:
+    made = split(patients, test, validation, seed, folds)
+    joined = join_training(made, more)
+    assert (joined.validation, joined.test) == (made.validation, made.test)
+    assert joined.train == joined.folds[0].train
+    for before, after in zip(made.folds, joined.folds, strict=True):
+        assert after.validation == before.validation
+        assert list(after.train) == sorted({*before.train, *more})
+    assert joined.fingerprint == fingerprint_of(joined.folds, joined.test)
+    assert (joined.fingerprint == made.fingerprint) == (not more)
+    assert join_training(joined, more) == joined
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_nobody_who_is_scored_on_joins_the_training(part: str) -> None:
+    made = split_patients([f"p{n}" for n in range(10)], test=0.2, validation=0.2, seed=1)
+    with pytest.raises(ValueError, match="cannot join"):
+        join_training(made, [getattr(made, part)[0]])
+    assert join_training(made, made.train[:1]) == made

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from liverseg.dicom.tags import quiet
 from liverseg.phantom.case import make_case
 from liverseg.phantom.config import PhantomConfig
 
@@ -75,9 +76,10 @@ def write_series(
     for index in range(image.shape[2]):
         place = float(index if places is None else places[index])
         dataset = _dataset(image[:, :, index], lps, place, index, series)
-        change(index, dataset)
         path = folder / f"{prefix}IM{names[index]:04d}"
-        dataset.save_as(path, enforce_file_format=True)
+        with quiet():  # pydicom warns of what a test breaks on purpose.
+            change(index, dataset)
+            dataset.save_as(path, enforce_file_format=True)
         written.append(path)
     return written
 

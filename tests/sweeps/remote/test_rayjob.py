@@ -81,6 +81,7 @@ def test_the_command_gives_the_same_sweep(tmp_path: Path) -> None:
         ("data.root=/etc", "no volume can be mounted there"),
         ("data.root=/", "no volume can be mounted there"),
         ("data.root=/runs", "scans and runs have the same path"),
+        ("data.reviews=/elsewhere", "no pod can read there"),
         ("prepare.cache=/elsewhere", "no pod can write there"),
     ],
 )

@@ -70,6 +70,8 @@ def test_ready_made_specs_travel_with_the_place_of_the_scans(tmp_path: Path) -> 
 def test_places_that_depend_on_the_machine_are_refused(place: str, spec: str) -> None:
     with pytest.raises(UsageError, match=r"data\.root.*--data PLACE"):
         prepare_submission(spec, [f"data.root={place}"], runs=RUNS)
+    with pytest.raises(UsageError, match=r"data\.reviews.*--set data\.reviews=PLACE"):
+        prepare_submission(spec, [f"data.reviews={place}"], runs=RUNS)
     with pytest.raises(UsageError, match=r"prepare\.cache"):
         prepare_submission(spec, [f"prepare.cache={place}"], runs=RUNS)
     with pytest.raises(UsageError, match=r"^--runs: "):

@@ -14,6 +14,7 @@ from tests.sweeps.spec.texts import SMALL, STAGED, load_text
     [
         "name=other",
         "data.root=elsewhere",
+        "data.reviews=elsewhere",
         "search.trials=40",
         "trial.deadline=1h",
         "trial.stall=off",

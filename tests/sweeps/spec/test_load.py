@@ -246,6 +246,7 @@ class TestInit:
             "# size:",
             "# patient:",
             "# skip_bad:",
+            "# reviews:",
             "# augment_rotate_deg:",
             "# updates:",
             "# early_stopping:",

@@ -15,7 +15,7 @@ from results.reports.document import Document, build_document
 from results.reports.section import Section
 from results.statistics.casewise import architecture_figures
 from results.statistics.strata import size_strata
-from results.tables.strata import strata_table, tumour_free_table, wilson_interval
+from results.tables.strata import strata_table, tumour_free_table
 from tests.results.ledger_factory import HOSTILE, realistic
 from tests.results.plots.test_plots import folded
 from tests.results.strata_ledger import Patient, ledger_of
@@ -123,12 +123,6 @@ def test_the_table_by_hand() -> None:
     assert (row["hd95_tumour_mean"], row["hd95_tumour_failures"]) == (4.0, 1), "infinite: a failure, not in the mean"
     assert (row["lesions"], row["lesion_recall"]) == (4, 0.25)
     assert tumour_free_table(figures).empty
-
-
-def test_wilsons_interval() -> None:
-    """Ten of ten and five of ten, as in tables of it."""
-    assert wilson_interval(1.0, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
-    assert wilson_interval(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
 
 
 def test_the_plot_shows_classes_with_their_patients() -> None:

@@ -1,0 +1,95 @@
+"""The record of reviews: a folder with `reviews.jsonl`, a chained record, and the corrected cases.
+
+    reviews/  reviews.jsonl  reviews.head
+              cases/<case uid>/  image.nii.gz  mask.nii.gz
+
+Every review stays in the record. What counts is the newest of a scan for each model; and of a scan's corrections the
+newest, unless the same model's prediction was accepted or rejected after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from results.chain import Entry, append_entry, read_entries
+from results.errors import ResultsError
+from results.reviews.review import CORRECTED, EVENT, Correction, Review, review_of
+
+RECORD = "reviews.jsonl"
+CASES = "cases"
+MASK = "mask.nii.gz"
+
+
+def read_reviews(folder: Path) -> tuple[Review, ...]:
+    """All reviews of a folder, oldest first; none where there is no record.
+
+    Raises:
+        LedgerError: the record was changed; names the first line that does not fit.
+    """
+    path = folder / RECORD
+    return tuple(review_of(entry, str(path)) for entry in read_entries(path))
+
+
+def append_review(folder: Path, review: Review, files: Callable[[], None] = lambda: None) -> Review:
+    """Add a review, and return it as it is kept.
+
+    Args:
+        folder: made, for its owner alone, where there is none.
+        review: without time and number.
+        files: puts the corrected case in its place. Called while nobody else can write, before the record knows of it:
+            then files and record cannot tell of two different corrections.
+
+    Raises:
+        ResultsError: the record is damaged, or disk or folder refuse.
+    """
+    make_folder(folder)
+    entry: Entry = append_entry(folder / RECORD, EVENT, review.payload(), before=files)
+    return replace(review, time=entry.time, seq=entry.seq)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that only its owner can read. One that is there stays as it is.
+
+    Raises:
+        ResultsError: it cannot be made.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ResultsError("the folder cannot be made", where=str(folder), got=error.strerror) from error
+
+
+def case_folder(folder: Path, uid: str) -> Path:
+    """Where the files of a corrected scan lie."""
+    return folder / CASES / uid
+
+
+def correction_files(folder: Path, uid: str, correction: Correction) -> tuple[Path, Path]:
+    """Scan and mask of a correction."""
+    place = case_folder(folder, uid)
+    return place / correction.image_file, place / MASK
+
+
+def standing(reviews: Iterable[Review]) -> tuple[Review, ...]:
+    """Of each scan the newest review for each model, in the order of the record."""
+    newest = {(review.scan.sha256, review.model.id): review for review in reviews}
+    return tuple(sorted(newest.values(), key=lambda review: review.seq))
+
+
+def corrections(reviews: Sequence[Review]) -> tuple[Review, ...]:
+    """Of each scan the newest correction that its model's later reviews do not take back, in the order of the record."""
+    last = {(review.scan.sha256, review.model.id): review.seq for review in reviews}
+    newest = {review.scan.sha256: review for review in reviews if review.verdict == CORRECTED}
+    return tuple(
+        sorted(
+            (
+                review
+                for review in newest.values()
+                if last[review.scan.sha256, review.model.id] == review.seq and review.correction is not None
+            ),
+            key=lambda review: review.seq,
+        )
+    )
