@@ -90,14 +90,13 @@ def write_onnx(network: Any, path: Path, about: Mapping[str, str] = _NOTHING) ->
     """
     _check_network(network, path)
     require_onnx()
-    with _undisturbed():
-        with _aside(path) as aside:
-            with _explained("ONNX", path):
-                content = _onnx_bytes(network, about)
-            aside.write_bytes(content)
-            with _explained("ONNX", path):
-                found = agreement(network, _onnx_program(aside))
-            _check_same(found, "ONNX", path)
+    with _undisturbed(), _aside(path) as aside:
+        with _explained("ONNX", path):
+            content = _onnx_bytes(network, about)
+        aside.write_bytes(content)
+        with _explained("ONNX", path):
+            found = agreement(network, _onnx_program(aside))
+        _check_same(found, "ONNX", path)
     return found
 
 
@@ -116,16 +115,15 @@ def write_saved_model(network: Any, path: Path, about: Mapping[str, str] = _NOTH
         ConfigError, OSError: as `write_onnx`.
     """
     _check_network(network, path)
-    with _undisturbed():
-        with _aside(path) as aside:
-            with _explained("SavedModel", path):
-                _save_traced(network, aside)
-            if about:
-                (aside / ABOUT.parent).mkdir(exist_ok=True)
-                (aside / ABOUT).write_text(json.dumps(dict(about), indent=1) + "\n", encoding="utf-8")
-            with _explained("SavedModel", path):
-                found = agreement(network, _saved_program(aside))
-            _check_same(found, "SavedModel", path)
+    with _undisturbed(), _aside(path) as aside:
+        with _explained("SavedModel", path):
+            _save_traced(network, aside)
+        if about:
+            (aside / ABOUT.parent).mkdir(exist_ok=True)
+            (aside / ABOUT).write_text(json.dumps(dict(about), indent=1) + "\n", encoding="utf-8")
+        with _explained("SavedModel", path):
+            found = agreement(network, _saved_program(aside))
+        _check_same(found, "SavedModel", path)
     return found
 
 
