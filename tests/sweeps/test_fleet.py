@@ -141,12 +141,13 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.ray
-def test_workers_that_are_killed_as_they_load_end_it_and_a_reader_may_leave_early(tmp_path: Path) -> None:
-    fleet = Fleet(where=LocalConfig(cpus=2))
-    with pytest.raises(WorkerDied, match="while they load"):
-        list(work_through([1, 2, 3], "tests.sweeps.fleet_workers:NeverBegins", tmp_path, fleet))
-    with contextlib.closing(work_through([1, 2, 3], WORKER, tmp_path, fleet)) as answers:
-        assert next(answers).error is None
+def test_workers_that_are_killed_as_they_load_end_it(tmp_path: Path) -> None:
     import ray
 
+    fleet = Fleet(where=LocalConfig(cpus=2))
+    with (
+        pytest.raises(WorkerDied, match="while they load"),
+        contextlib.closing(work_through([1, 2], "tests.sweeps.fleet_workers:NeverBegins", tmp_path, fleet)) as answers,
+    ):
+        next(answers)
     assert not ray.is_initialized()
