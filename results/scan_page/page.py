@@ -127,7 +127,8 @@ def tiles(facts: Facts) -> tuple[Tile, ...]:
     words = f"in {count} tumours" if count > 1 else "in one tumour" if count else "no tumour was found"
     found.append(Tile("Tumour", f"{_amount(facts.tumour_ml)} mL", words))
     if facts.burden is not None:
-        found.append(Tile("Tumour burden", f"{100 * facts.burden:.1f} %", "of the liver is tumour"))
+        share = f"{100 * facts.burden:.1f} %" if not 0 < facts.burden < 0.0005 else "under 0.1 %"
+        found.append(Tile("Tumour burden", share, "of the liver is tumour"))
     if facts.tumours:
         longest = max(tumour.longest_mm for tumour in facts.tumours)
         found.append(Tile("Longest diameter", f"{longest:.0f} mm", "in an axial slice, of any tumour"))
@@ -150,7 +151,9 @@ def rows(view: ScanView, facts: Facts, marks: Sequence[Mark]) -> list[Row]:
 
 def _amount(ml: float) -> str:
     """Millilitres with a decimal that tells something."""
-    return f"{ml:,.0f}" if ml >= 100 else f"{ml:.1f}" if ml >= 1 or ml == 0 else f"{ml:.2f}"
+    if ml == 0 or ml >= 100:
+        return f"{ml:,.0f}"
+    return f"{ml:.1f}" if ml >= 1 else f"{ml:.2f}" if ml >= 0.005 else "<0.01"
 
 
 def _slices(view: ScanView, marks: Sequence[Mark]) -> list[Slice]:

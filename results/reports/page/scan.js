@@ -194,7 +194,12 @@
   document.addEventListener("keyup", event => { if (event.key.toLowerCase() === "h") page.classList.remove("bare"); });
   addEventListener("blur", () => page.classList.remove("bare"));
 
+  // The picture is as large as leaves room for the slider below it.
+  const makeRoom = () => page.style.setProperty("--above", `${stage.getBoundingClientRect().top + scrollY}px`);
+  addEventListener("resize", makeRoom);
+
   for (const part of document.querySelectorAll(".scripted")) part.hidden = false;
+  makeRoom();
   preset();
   tint();
   hide();

@@ -19,6 +19,7 @@ from results.scan_page.facts import Facts
 from results.scan_page.jpegs import QUALITIES, slice_jpegs
 from results.scan_page.located import MOST_TUMOURS
 from results.scan_page.outlines import outline_path
+from results.scan_page.page import tiles
 from results.text import printable
 from tests.promises.hostile import HOSTILE
 from tests.results.scan_page.scans import COUNT, FIRST, TUMOUR_AT, record, view
@@ -86,6 +87,20 @@ def test_a_scan_without_liver_and_a_network_that_knows_no_tumour() -> None:
     named["model"]["labels"] = ["liver"]
     assert render_page(view(), named) == liver
     assert "show-tumour" not in liver and "No liver was found" not in liver
+
+
+@pytest.mark.parametrize(
+    ("ml", "text"),
+    [(0, "0"), (0.001, "<0.01"), (0.005, "0.01"), (0.25, "0.25"), (1, "1.0"), (99.94, "99.9"), (1512.3, "1,512")],
+)
+def test_volumes_have_the_decimals_that_tell_something(ml: float, text: str) -> None:
+    facts = Facts.of(record(volumes_ml={"liver": 1600.0, "tumour": ml}))
+    assert tiles(facts)[1].figure == f"{text} mL"
+
+
+def test_a_little_tumour_is_not_none() -> None:
+    assert [tile.figure for tile in tiles(Facts.of(record(tumour_burden=0.0002)))][2] == "under 0.1 %"
+    assert [tile.figure for tile in tiles(Facts.of(record(tumour_burden=0.0)))][2] == "0.0 %"
 
 
 def test_slices_left_out_are_said() -> None:

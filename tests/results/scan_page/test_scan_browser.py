@@ -34,7 +34,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("scan") / "ct-7_seg.html"
-    path.write_text(render_page(view(), record()), "utf-8")
+    unlike = [{"text": "slices are 8 mm apart; in training they were 1 to 5 mm apart. " * 2, "low": 1, "high": 5}] * 3
+    path.write_text(render_page(view(), record(warnings=unlike)), "utf-8")
     return path
 
 
