@@ -9,7 +9,11 @@ from typing import Any
 
 # renamed, moved, given more trials, more machine or more room, a sweep is still the same experiment; scans, those of
 # reviews too, have their own hash
-_FREE: Mapping[str, tuple[str, ...]] = {"data": ("root", "reviews"), "prepare": ("cache",), "search": ("trials",)}
+_FREE: Mapping[str, tuple[str, ...]] = {
+    "data": ("root", "reviews", "reviews_until"),
+    "prepare": ("cache",),
+    "search": ("trials",),
+}
 _FREE_SECTIONS = ("name", "trial", "keep", "cluster")
 
 

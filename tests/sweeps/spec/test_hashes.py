@@ -15,6 +15,7 @@ from tests.sweeps.spec.texts import SMALL, STAGED, load_text
         "name=other",
         "data.root=elsewhere",
         "data.reviews=elsewhere",
+        "data.reviews_until=3",
         "search.trials=40",
         "trial.deadline=1h",
         "trial.stall=off",
