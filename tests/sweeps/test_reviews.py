@@ -323,7 +323,7 @@ def test_a_sweep_with_reviews_keeps_to_those_it_began_with_and_is_not_resumed_wi
 
     forked = SweepFolder(here / "runs" / "b")
     monkeypatch.setattr(sweeps.fork, "checked_cohort", sweeps.engine.checked_cohort)
-    sweeps.fork.fork_sweep([folder], forked, sweeps.fork.Fork(name="b", trials=2), Notes())  # type: ignore[arg-type]
+    sweeps.fork.fork_sweep([folder], forked, sweeps.fork.Fork(name="b", trials=2), Notes())
     assert len(fold(read_events(forked.ledger)).sweep.data.reviewed) == 2
 
 
