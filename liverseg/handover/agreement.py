@@ -3,9 +3,12 @@
 A logit is what is left after layers of sums. In 32 bits a sum of k products is off by about √k·u of the size of its
 terms, u = 2⁻²⁴ being the unit roundoff, when its errors are independent (Higham and Mary 2019, "A new approach to
 probabilistic rounding error analysis"); over the layers the squares add up, so that two programs that add in different
-orders differ by about √(Σ k)·u. `MARGIN` covers that layers may magnify an error, and cancel what it is measured by.
-The limit lies far below what a wrong program gives: 8 bits of mantissa (bfloat16) are off by some 10⁻³ of the largest
-logit, a shifted pixel or another ε in a normalisation by 10⁻² and more.
+orders differ by about √(Σ k)·u of the largest logit. `MARGIN` covers that a layer may magnify the error of the one
+before, as a normalisation does that subtracts a mean far larger than the spread.
+
+Measured with the five architectures, widths 4 and 16: ONNX Runtime is off by 4·10⁻⁷ to 5·10⁻⁶ of the largest logit,
+1/20 of the limit at most, and by 1/5 of it where means and variances of normalisations were drawn wildly. The same
+networks in bfloat16 are 25 to 1,400 times beyond the limit.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ Program = Callable[[Slices], Slices]
 BATCHES = (1, 3)
 """Slices at once: a program that was frozen at one of the two fails with the other."""
 UNIT_ROUNDOFF = 2.0**-24
-MARGIN = 16.0
+MARGIN = 32.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,14 @@ class Agreement:
     def share(self) -> float:
         """The difference in units of the largest logit; 0 where all are 0."""
         return self.difference / self.largest if self.largest else 0.0
+
+    def in_words(self) -> str:
+        """The difference, and what it is to be compared with."""
+        words = "within" if self.holds else "beyond"
+        return (
+            f"differences up to {self.difference:.2g} with logits up to {self.largest:.3g}, "
+            f"{words} the {self.allowed:.2g} that rounding in 32 bits explains"
+        )
 
 
 def fixed_slices(batch: int, shape: Sequence[int]) -> Slices:

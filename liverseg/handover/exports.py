@@ -62,9 +62,9 @@ def about_member(member: Member, fit: str) -> dict[str, str]:
         "trial": member.trial,
         "architecture": member.config.architecture,
         "trained_in": "bfloat16" if member.config.get("mixed_precision") else "float32",
-        "input": f"{INPUT}: float32 (batch, {side}, {side}, 1), one axial slice each, rows from front to back, columns "
-        "from the patient's right to left",
-        "intensity": f"(clip(HU, {window.low_hu:g}, {window.high_hu:g}) - {window.mean!r}) / {window.sd!r}",
+        "input": f"{INPUT}: float32 (batch, {side}, {side}, 1), one axial slice each",
+        "intensity": f"(clip(HU, low, high) - mean) / sd with low = {window.low_hu!r}, high = {window.high_hu!r}, "
+        f"mean = {window.mean!r}, sd = {window.sd!r}",
         "fit": fit,
         "frame": FRAME,
         "output": f"{OUTPUT}: float32 (batch, {side}, {side}, {len(labels)}); channels are {', '.join(labels)}; no softmax",
@@ -220,8 +220,7 @@ def _check_same(found: Agreement, format_name: str, path: Path) -> None:
         raise ConfigError(
             f"the {format_name} export gives other logits than the network, so it was not written",
             where=str(path),
-            got=f"differences up to {found.difference:.3g}, with logits up to {found.largest:.3g}",
-            allowed=f"up to {found.allowed:.3g}, what rounding in 32 bits explains",
+            got=found.in_words(),
             next_step="export without this format",
         )
 

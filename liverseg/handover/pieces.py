@@ -4,7 +4,7 @@ A *piece* is a component of label 1 and 2 together, a *lesion* one of label 2, b
 the same connectivity for both, a lesion lies in exactly one piece, and a piece without liver tissue (label 1) is exactly one
 lesion: one that touches no liver. So every voxel has one of six places, and they are all that post-processing looks at.
 
-Memory: a byte a voxel for the places, and a few slices.
+Memory: a byte a voxel for the places, and what `Components` takes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from liverseg.handover.components import Components, Integers
+from liverseg.handover.components import Classes, Components, Integers
 from liverseg.preprocess.arrays import Mask
 
 BACKGROUND, TISSUE, TISSUE_ASIDE, LESION, LESION_ASIDE, LESION_ALONE = range(6)
@@ -45,23 +45,22 @@ def find_places(labels: Mask) -> Mask:
     ones the first. Without any liver tissue there is none, and every lesion is alone.
     """
     places: Mask = np.zeros(labels.shape, np.uint8)
-    pieces = Components(labels.shape, lambda part: labels[part] != 0)
-    if not pieces.count:
-        return places
-    place = _place_of_pieces(pieces.tally(), pieces.tally(lambda part: labels[part] == 1))
+    pieces = Components(labels.shape, lambda part: labels[part] != 0, Classes(lambda part: labels[part], 3))
+    place = _place_of_pieces(pieces.voxels)
     for part, numbers in pieces.slabs():
         for target, number, label in zip(places[part], numbers, labels[part], strict=True):
             target[:] = place[number, label]
     return places
 
 
-def _place_of_pieces(voxels: Integers, tissue: Integers) -> npt.NDArray[np.uint8]:
-    """Place by number of the piece and label, uint8 `(count + 1, 3)`."""
+def _place_of_pieces(voxels: Integers) -> npt.NDArray[np.uint8]:
+    """Place by number of the piece and label, uint8 `(count + 1, 3)`, from their voxels by label."""
+    tissue = voxels[:, 1]
     place = np.empty((len(voxels), 3), np.uint8)
     place[:] = (BACKGROUND, TISSUE_ASIDE, LESION_ASIDE)
     place[tissue == 0, 2] = LESION_ALONE
     if tissue.any():
-        place[np.where(tissue > 0, voxels, 0).argmax()] = (BACKGROUND, TISSUE, LESION)
+        place[np.where(tissue > 0, voxels.sum(axis=1), 0).argmax()] = (BACKGROUND, TISSUE, LESION)
     return place
 
 
@@ -69,13 +68,10 @@ def find_lesions(places: Mask) -> Lesions:
     """The lesions of a volume given by the places of its voxels; numbers are made of them anew for who asks for numbers."""
     box = _box_of_lesions(places)
     inside = places[box]
-    numbers = Components(inside.shape, lambda part: inside[part] >= LESION)
-    place = np.zeros(numbers.count + 1, np.uint8)
-    for part, number in numbers.slabs():
-        for plane, those in zip(inside[part], number, strict=True):
-            place[those] = plane
-    place[0] = BACKGROUND
-    return Lesions(box, numbers, numbers.tally(), place)
+    numbers = Components(inside.shape, lambda part: inside[part] >= LESION, Classes(lambda part: inside[part], 6))
+    # All voxels of a lesion have one place.
+    place = numbers.voxels.argmax(axis=1).astype(np.uint8)
+    return Lesions(box, numbers, numbers.voxels.sum(axis=1), place)
 
 
 def _box_of_lesions(places: Mask) -> tuple[slice, slice, slice]:

@@ -120,7 +120,7 @@ class PostProcess:
         """The volume without what the options remove, cut to what is left.
 
         An empty volume stays empty. The volume given is not changed; where no option is on it is returned itself.
-        Memory: at most two bytes a voxel of its box besides the box, and a few slices.
+        Memory: at most two bytes a voxel of its box besides the box, and what `Components` takes.
         """
         if not self.switched_on or not volume.labels.size:
             return volume

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from liverseg.handover.components import Integers, slabs
+from liverseg.handover.components import Classes, Integers, slabs
 from liverseg.handover.pieces import (
     LESION_ALONE,
     LESION_ASIDE,
@@ -85,7 +85,7 @@ def tally(reference: NativeReference, prediction: NativeReference) -> Tally:
         reference: of the scan.
         prediction: on the same grid, without post-processing.
 
-    Memory: as `PostProcess.apply`, a byte a voxel of the prediction's box and a few slices.
+    Memory: as `PostProcess.apply`, a byte a voxel of the prediction's box and what `Components` takes.
 
     Raises:
         ValueError: the two have different shapes.
@@ -121,8 +121,8 @@ def _lesions(reference: NativeReference, start: tuple[int, int, int], found: Les
     def truth(part: slice) -> Mask:
         return _reference_block(reference, (first, row, column), part, shape)
 
-    hits = [found.numbers.tally(lambda part, value=value: truth(part) >= value) for value in (1, 2)]  # type: ignore[misc]
-    return np.stack([found.voxels, *hits], axis=1)[1:]
+    hits = found.numbers.tally(Classes(truth, 3))
+    return np.stack([found.voxels, hits[:, 1:].sum(axis=1), hits[:, 2]], axis=1)[1:]
 
 
 def _reference_block(

@@ -8,16 +8,20 @@ from collections.abc import Mapping
 from typing import Any
 
 # renamed, moved, given more trials, more machine or more room, a sweep is still the same experiment; scans, those of
-# reviews too, have their own hash
-_FREE: Mapping[str, tuple[str, ...]] = {"data": ("root", "reviews"), "prepare": ("cache",), "search": ("trials",)}
+# reviews too, have their own hash, and under which terms they may be used changes no number
+_FREE: Mapping[str, tuple[str, ...]] = {
+    "data": ("root", "reviews", "reviews_until", "license"),
+    "prepare": ("cache",),
+    "search": ("trials",),
+}
 _FREE_SECTIONS = ("name", "trial", "keep", "cluster")
 
 
 def spec_hash(resolved: Mapping[str, Any]) -> str:
     """sha256 (64 hex digits) of a resolved spec, without what does not change any trial's numbers.
 
-    Left out: the name, where scans, reviews and cache lie, how many trials there are, what machine they get, and what is
-    kept of them.
+    Left out: the name, where scans, reviews and cache lie, the terms of the scans' use, how many trials there are, what
+    machine they get, and what is kept of them.
     """
     kept = {key: value for key, value in resolved.items() if key not in _FREE_SECTIONS}
     for section, names in _FREE.items():

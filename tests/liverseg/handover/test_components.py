@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from liverseg.handover import components
-from liverseg.handover.components import Components
+from liverseg.handover.components import Classes, Components
 from tests.liverseg.handover import brute_force
 
 masks = hnp.arrays(
@@ -31,11 +31,14 @@ def numbers_of(found, shape):
 
 
 @settings(max_examples=300)
-@given(masks, st.sampled_from([1, 12, 30, 1 << 23]))
-def test_numbers_are_those_of_the_definition_however_large_the_slabs(mask, at_once):
+@given(masks, st.sampled_from([1, 12, 30, 1 << 23]), st.sampled_from([0, 1 << 23]))
+def test_numbers_are_those_of_the_definition_however_large_the_slabs(mask, at_once, kept):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(components, "_VOXELS_AT_ONCE", at_once)
-        found = of(mask)
+        patch.setattr(components, "_KEPT_VOXELS", kept)
+        odd = (np.indices(mask.shape).sum(axis=0) % 2).astype(np.uint8)
+        classes = Classes(lambda part: odd[part], 2)
+        found = Components(mask.shape, lambda part: mask[part], classes)
         numbers = numbers_of(found, mask.shape)
         expected = np.zeros(mask.shape, np.int64)
         for number, piece in enumerate(brute_force.pieces(mask), start=1):
@@ -43,11 +46,11 @@ def test_numbers_are_those_of_the_definition_however_large_the_slabs(mask, at_on
                 expected[voxel] = number
         np.testing.assert_array_equal(numbers, expected)
         assert found.count == expected.max()
-        sizes = np.bincount(expected.ravel(), minlength=found.count + 1)
-        np.testing.assert_array_equal(found.tally()[1:], sizes[1:])
-        odd = np.indices(mask.shape).sum(axis=0) % 2 == 1
-        some = np.bincount(expected[odd], minlength=found.count + 1)
-        np.testing.assert_array_equal(found.tally(lambda part: odd[part])[1:], some[1:])
+        for column in (0, 1):
+            sizes = np.bincount(expected[mask & (odd == column)], minlength=found.count + 1)
+            np.testing.assert_array_equal(found.voxels[:, column], sizes)
+        np.testing.assert_array_equal(found.tally(classes), found.voxels)
+        np.testing.assert_array_equal(of(mask).voxels[:, 0], found.voxels.sum(axis=1))
 
 
 def test_a_snake_through_all_slabs_is_one(monkeypatch):
@@ -63,17 +66,19 @@ def test_a_snake_through_all_slabs_is_one(monkeypatch):
 def test_nothing(shape):
     found = of(np.zeros(shape, bool))
     assert found.count == 0
-    assert found.tally().tolist() == [0]
+    assert found.voxels.tolist() == [[0]]
 
 
 def test_memory_is_that_of_a_slab(monkeypatch):
     monkeypatch.setattr(components, "_VOXELS_AT_ONCE", 1 << 16)
+    monkeypatch.setattr(components, "_KEPT_VOXELS", 0)
 
     def peak(slices):
         mask = np.zeros((slices, 64, 64), bool)
         mask[:, 8:56, 8:56] = True
         tracemalloc.start()
-        of(mask).tally()
+        for _ in of(mask).slabs():
+            pass
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most

@@ -44,6 +44,7 @@ def test_it_is_the_definition(labels, chosen, at_once):
     expected = brute_force.processed(labels, chosen, voxel_ml=1.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(components, "_VOXELS_AT_ONCE", at_once)
+        patch.setattr(components, "_KEPT_VOXELS", at_once)
         np.testing.assert_array_equal(whole(chosen.apply(volume_of(labels))), expected)
 
 

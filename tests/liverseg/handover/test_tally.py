@@ -36,6 +36,7 @@ def test_its_dice_is_that_of_the_processed_volume(truth, predicted, chosen, at_o
     reference, prediction = volume_of(truth), volume_of(predicted)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(components, "_VOXELS_AT_ONCE", at_once)
+        patch.setattr(components, "_KEPT_VOXELS", at_once)
         found = tally(reference, prediction)
         expected = scored(reference, chosen.apply(prediction))
     for label in ("liver", "tumour"):
