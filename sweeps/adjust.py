@@ -1,4 +1,6 @@
-"""What may be changed between two runs of a sweep: machine, limits, what is kept, where the scans lie. Nothing else."""
+"""What may be changed between two runs of a sweep: machine, limits, what is kept, where the scans lie and under which
+terms they are used. Nothing else.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from sweeps.spec.overrides import apply_overrides
 from sweeps.spec.source import Document
 
 FREE_SECTIONS = ("trial", "keep", "cluster")
-FREE_KEYS = ("data.root", "data.reviews", "prepare.cache", "prepare.stream")
+FREE_KEYS = ("data.root", "data.reviews", "prepare.cache", "prepare.stream", "data.license")
 # the fingerprint of the data tells what came of it
 COUNTED_KEYS = ("data.reviews_until",)
 ALLOWED = ", ".join((*(f"{name}.…" for name in FREE_SECTIONS), *FREE_KEYS))

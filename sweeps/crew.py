@@ -25,7 +25,6 @@ STARTS_LOST = 3
 """So many workers may be killed while they load, one after the other, before we give up."""
 _STORE_BYTES = 128 * 1024**2
 """Jobs and answers are small; what a Ray of our own keeps for them."""
-_MESSAGE_LIMIT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +186,8 @@ class Crew:
                 self._fetch(seat)
             reply: Reply = ray.get(seat.doing)
         except RayError as death:
-            answer = Answer(seat.index, error=_death(death, "the worker process of this job is gone"))
+            name = getattr(self._jobs[seat.index], "name", None)
+            answer = Answer(seat.index, error=_death(death, "the worker process of this job is gone", name))
             self._replace(seat)
             return answer
         self._pass_on(seat, reply.messages)
@@ -293,15 +293,15 @@ def _seats(fleet: Fleet, jobs: int) -> int:
     return min(room, jobs, fleet.workers or jobs)
 
 
-def _death(death: Exception, what: str) -> WorkerDied:
+def _death(death: Exception, what: str, where: str | None = None) -> WorkerDied:
+    """The error of a job whose process is gone; `where` is the job's name, if it has one."""
     from ray.exceptions import OutOfMemoryError
 
+    fewer = "give fewer workers: --workers 1"
     if isinstance(death, OutOfMemoryError) or "running low on memory" in str(death):
-        return WorkerDied(f"{what}: the machine ran out of memory", next_step="give fewer workers: --workers 1")
-    text = " ".join(str(death).split())[:_MESSAGE_LIMIT]
-    return WorkerDied(
-        f"{what}: it was killed (as a system without free memory does) or it crashed", next_step=f"Ray said: {text}"
-    )
+        return WorkerDied(f"{what}: the machine ran out of memory", where=where, next_step=fewer)
+    what = f"{what}: it was killed, as a system without free memory does, or it crashed"
+    return WorkerDied(what, where=where, next_step=f"if it was memory, {fewer}")
 
 
 def _end(actor: Any) -> None:

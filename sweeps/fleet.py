@@ -7,8 +7,8 @@ A job that fails, or whose worker is killed, is answered with its error, and the
 
 from __future__ import annotations
 
+import copy
 import importlib
-import pickle
 import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -175,7 +175,7 @@ def portable(error: Exception) -> Exception:
     if not _is_ours(error):
         error.add_note("in the worker: " + "".join(traceback.format_exception(error)).strip())
     try:
-        again = pickle.loads(pickle.dumps(error))
+        again = copy.deepcopy(error)  # by the same protocol as the way to another process
     except Exception:
         again = None
     if type(again) is type(error) and str(again) == str(error):

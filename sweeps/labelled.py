@@ -115,15 +115,22 @@ def load_labelled(
 
 
 def _apart(cases: Sequence[Case], models: Sequence[ModelDescription]) -> Labelled:
-    trained, chose = ({uid for model in models for uid in model.cases(part)} for part in ("train", "validation"))
-    taught = {case.patient for case in cases if case.uid in trained}
-    choosers = {case.patient for case in cases if case.uid in chose}
+    taught, choosers = (_patients_in(part, cases, models) for part in ("train", "validation"))
     left = tuple(case for case in cases if case.patient not in taught)
     return Labelled(
         left,
         tuple(case for case in cases if case.patient in taught),
         frozenset(case.uid for case in left if case.patient in choosers),
     )
+
+
+def _patients_in(part: str, cases: Sequence[Case], models: Sequence[ModelDescription]) -> set[str]:
+    """Patients of whom a scan, be it packed in another file, is in a part of the cases of any model."""
+    from liverseg.handover.description import CONTENT_DIGITS
+
+    uids = {uid for model in models for uid in model.cases(part)}
+    contents = {content for model in models for content in model.contents(part)}
+    return {case.patient for case in cases if case.uid in uids or case.content_sha256[:CONTENT_DIGITS] in contents}
 
 
 def _none_left(source: Source, found: Labelled) -> UsageError:

@@ -201,14 +201,9 @@ def _label(found: Validated, label: str) -> LabelResult:
     pair = next((pair for pair in found.pairs if pair.label == label), None)
     if pair is None or found.old is None:
         return LabelResult(label, dice["n"], dice["mean"])
-    return LabelResult(
-        label,
-        dice["n"],
-        dice["mean"],
-        label_dice(found.old, label)["mean"],
-        *map(_finite, (pair.mean, pair.ci_low, pair.ci_high, pair.p_holm)),
-        pair.outcome,
-    )
+    difference, low, high, p = map(_finite, (pair.mean, pair.ci_low, pair.ci_high, pair.p_holm))
+    against = label_dice(found.old, label)["mean"]
+    return LabelResult(label, dice["n"], dice["mean"], against, difference, low, high, p, pair.outcome)
 
 
 def label_dice(side: Judged, label: str) -> dict[str, Any]:

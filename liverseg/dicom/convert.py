@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from liverseg.dicom.rules import broken
 from liverseg.dicom.series import Series, read_series
-from liverseg.dicom.tags import Slice, decode, path_opened
+from liverseg.dicom.slices import Slice
+from liverseg.dicom.tags import decode, path_opened
 from liverseg.volume import write_planes
 
 Plane = npt.NDArray[Any]

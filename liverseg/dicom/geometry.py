@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from liverseg.dicom.gaps import CLOSEST_MM, Spacing, doubles, missing, spacing
 from liverseg.dicom.rules import broken
-from liverseg.dicom.tags import Slice
+from liverseg.dicom.slices import Slice
 from liverseg.volume.affine import Affine, fault_of
 from liverseg.volume.header import MAX_SIZE, MAX_VOXELS
 

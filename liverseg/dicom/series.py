@@ -12,7 +12,8 @@ import numpy as np
 from liverseg.dicom.files import slice_files
 from liverseg.dicom.geometry import Stacked, stack
 from liverseg.dicom.rules import broken
-from liverseg.dicom.tags import Slice, Tags, describe, quiet, read_tags, require_pydicom
+from liverseg.dicom.slices import Slice, describe
+from liverseg.dicom.tags import Tags, quiet, read_tags, require_pydicom
 from liverseg.errors import DataError
 
 HU_TYPES = frozenset(("", "HU", "US", "HU_MOD"))

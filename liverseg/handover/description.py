@@ -18,6 +18,8 @@ from liverseg.preprocess.window import WindowParams
 
 SCHEMA_VERSION = 1
 KIND = "liversweep-model"
+CONTENT_DIGITS = 16
+"""Of the hash of a case's voxels, as far as `ModelDescription.contents` keeps it."""
 NOTICE = "Research software, not for clinical use."
 FRAME = "slices from feet to head, rows from front to back, columns from the patient's right to left"
 _TRIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -114,6 +116,10 @@ class ModelDescription:
     def cases(self, part: str) -> frozenset[str]:
         """Pseudonyms of the cases of `train`, `validation` or `test`."""
         return frozenset(map(str, (self.origin.get("cases") or {}).get(part, ())))
+
+    def contents(self, part: str) -> frozenset[str]:
+        """First digits of the hashes of the voxels of `train` or `validation`: they know a scan in any wrapping again."""
+        return frozenset(map(str, (self.origin.get("contents") or {}).get(part, ())))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; reads back as an equal description."""

@@ -178,19 +178,24 @@ def _range(feature: Feature, values: Sequence[float]) -> Range:
 
 def _warning(feature: Feature, value: float, known: Range, scans: int) -> ScanWarning:
     unit = "%" if feature.unit == "%" else f" {feature.unit}" if feature.unit else ""
-    shown, least, most, low, high = (
-        _shown(feature, number) for number in (value, known.least, known.most, known.low, known.high)
-    )
-    had = f"{least:g}{unit}" if least == most else f"{least:g} to {most:g}{unit}"
+    got, low, high = (shown(feature, number) for number in (value, known.low, known.high))
+    had = span_text(feature, known.least, known.most)
     trained = f"the {scans} training scans had" if scans > 1 else "the one training scan had"
     text = (
-        f"The {feature.name} is {shown:g}{unit}; {trained} {had}, and {low:g} to {high:g}{unit} would be like them: "
+        f"The {feature.name} is {got:g}{unit}; {trained} {had}, and {low:g} to {high:g}{unit} would be like them: "
         f"{feature.meaning}."
     )
-    return ScanWarning(feature.name, shown, feature.unit, low, high, text)
+    return ScanWarning(feature.name, got, feature.unit, low, high, text)
 
 
-def _shown(feature: Feature, value: float) -> float:
+def span_text(feature: Feature, low: float, high: float) -> str:
+    """Two values of a feature as people read them: `0.7 to 2.5 mm`; one value where they read alike."""
+    unit = "%" if feature.unit == "%" else f" {feature.unit}" if feature.unit else ""
+    first, last = shown(feature, low), shown(feature, high)
+    return f"{first:g}{unit}" if first == last else f"{first:g} to {last:g}{unit}"
+
+
+def shown(feature: Feature, value: float) -> float:
     """As people read it: shares in per cent, three digits of lengths, whole HU and slices."""
     if feature.unit == "%":
         return round(100 * value, 1)

@@ -27,7 +27,7 @@ class Tumour:
 
     Attributes:
         volume_ml: of its voxels.
-        longest_mm: longest distance of two voxel centres in one axial slice.
+        longest_mm: the longest diameter in one axial slice: between the centres of its farthest two pixels, and a pixel more.
         slices: first and last slice, from 0 at the feet.
         longest_slice: where `longest_mm` was measured.
     """
@@ -99,14 +99,14 @@ def _tumour(
 
 
 def _longest_mm(plane: npt.NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> float:
-    """The farthest two pixel centres of a plane: each is the first or last of its row."""
+    """The farthest two pixel centres of a plane, each the first or last of its row, and the smaller side of a pixel."""
     rows = np.flatnonzero(plane.any(axis=1))
     if not rows.size:
         return 0.0
     used = plane[rows]
     left, right = used.argmax(axis=1), used.shape[1] - 1 - used[:, ::-1].argmax(axis=1)
     ends = np.concatenate([np.stack([rows, left], axis=1), np.stack([rows, right], axis=1)]) * np.array(spacing_mm)
-    return float(pdist(ends).max()) if len(ends) > 1 else 0.0
+    return float(pdist(ends).max()) + min(spacing_mm)
 
 
 def stored_labels(volume: NativeReference, header: Header) -> Mask:

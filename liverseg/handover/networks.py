@@ -90,6 +90,29 @@ def load_network(model: ModelFolder, member: Member) -> Any:
     return network
 
 
+def in_float32(member: Member, network: Any) -> Any:
+    """The network of a member with the same weights, computing in 32 bits; itself where it does so already.
+
+    Args:
+        member: that it is of.
+        network: its Keras model.
+
+    Raises:
+        ConfigError: in 32 bits the architecture has other weights (a plug-in's).
+    """
+    from liverseg.models.build import build_model
+
+    config = member.config
+    if not config.get("mixed_precision"):
+        return network
+    wide = build_model(config.architecture, size_px=member.size_px, classes=config.classes, options=config.options)
+    if [tuple(each.shape) for each in wide.variables] != [tuple(each.shape) for each in network.variables]:
+        raise ConfigError("in float32 the architecture has other weights", where=member.trial, got=config.architecture)
+    for variable, narrow in zip(wide.variables, network.variables, strict=True):
+        variable.assign(narrow)
+    return wide
+
+
 def forward_of(network: Any) -> Forward:
     """The network on one batch: float32 `(b, s, s, 1)` to logits float32 `(b, s, s, c)`.
 

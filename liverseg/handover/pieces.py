@@ -1,32 +1,24 @@
 """The pieces that a predicted volume falls into: which of them is the liver, and where each tumour lies.
 
-One connectivity everywhere: 26, voxels that share a face, an edge or a corner are of one piece, as lesions are counted
-(`liverseg.metrics.lesion`). A *piece* is a component of label 1 and 2 together, a *lesion* one of label 2. With the same
-connectivity for both, a lesion lies in exactly one piece, and a piece without liver tissue (label 1) is exactly one
+A *piece* is a component of label 1 and 2 together, a *lesion* one of label 2, both of `liverseg.handover.components`. With
+the same connectivity for both, a lesion lies in exactly one piece, and a piece without liver tissue (label 1) is exactly one
 lesion: one that touches no liver. So every voxel has one of six places, and they are all that post-processing looks at.
 
-Memory: five bytes a voxel of the box for `find_places`, five of the tumours' box for `find_lesions`, freed afterwards but
-for one and four.
+Memory: a byte a voxel for the places, and what `Components` takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
+from liverseg.handover.components import Classes, Components, Integers
 from liverseg.preprocess.arrays import Mask
 
 BACKGROUND, TISSUE, TISSUE_ASIDE, LESION, LESION_ASIDE, LESION_ALONE = range(6)
 """Places: liver tissue of the largest piece and of any other; a lesion in the largest piece, in another, in none."""
-
-CONNECTIVITY = np.ones((3, 3, 3), bool)
-_VOXELS_AT_ONCE = 1 << 22
-
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +26,14 @@ class Lesions:
     """The lesions of a volume, numbered from 1 in order of their first voxel.
 
     Attributes:
-        box: slices, rows and columns around all of them, within the array they were found in.
-        numbers: int32 of the box's shape, 0 where no lesion is. Shape `(0, 0, 0)` without a lesion.
+        box: slices, rows and columns around all of them, within the array they were found in; empty without a lesion.
+        numbers: the number at each voxel of the box, slab by slab.
         voxels: int64 `(count + 1,)`, size by number; that of 0 is 0.
         place: uint8 `(count + 1,)`, one of the three places of lesions by number; that of 0 is `BACKGROUND`.
     """
 
     box: tuple[slice, slice, slice]
-    numbers: npt.NDArray[np.int32]
+    numbers: Components
     voxels: Integers
     place: npt.NDArray[np.uint8]
 
@@ -53,45 +45,33 @@ def find_places(labels: Mask) -> Mask:
     ones the first. Without any liver tissue there is none, and every lesion is alone.
     """
     places: Mask = np.zeros(labels.shape, np.uint8)
-    if not labels.size:
-        return places
-    pieces, count = ndimage.label(labels, CONNECTIVITY)
-    place = _place_of_pieces(pieces, labels, count)
-    for part in blocks(labels.shape):
-        places[part] = place[pieces[part], labels[part]]
+    pieces = Components(labels.shape, lambda part: labels[part] != 0, Classes(lambda part: labels[part], 3))
+    place = _place_of_pieces(pieces.voxels)
+    for part, numbers in pieces.slabs():
+        for target, number, label in zip(places[part], numbers, labels[part], strict=True):
+            target[:] = place[number, label]
     return places
 
 
-def _place_of_pieces(pieces: npt.NDArray[np.int32], labels: Mask, count: int) -> npt.NDArray[np.uint8]:
-    """Place by number of the piece and label, uint8 `(count + 1, 3)`."""
-    voxels, tissue = np.zeros((2, count + 1), np.int64)
-    for part in blocks(labels.shape):
-        inside, piece = labels[part], pieces[part]
-        voxels += np.bincount(piece[inside != 0], minlength=count + 1)
-        tissue += np.bincount(piece[inside == 1], minlength=count + 1)
-    place = np.empty((count + 1, 3), np.uint8)
+def _place_of_pieces(voxels: Integers) -> npt.NDArray[np.uint8]:
+    """Place by number of the piece and label, uint8 `(count + 1, 3)`, from their voxels by label."""
+    tissue = voxels[:, 1]
+    place = np.empty((len(voxels), 3), np.uint8)
     place[:] = (BACKGROUND, TISSUE_ASIDE, LESION_ASIDE)
     place[tissue == 0, 2] = LESION_ALONE
     if tissue.any():
-        place[np.where(tissue > 0, voxels, 0).argmax()] = (BACKGROUND, TISSUE, LESION)
+        place[np.where(tissue > 0, voxels.sum(axis=1), 0).argmax()] = (BACKGROUND, TISSUE, LESION)
     return place
 
 
 def find_lesions(places: Mask) -> Lesions:
-    """The lesions of a volume given by the places of its voxels."""
+    """The lesions of a volume given by the places of its voxels; numbers are made of them anew for who asks for numbers."""
     box = _box_of_lesions(places)
     inside = places[box]
-    if not inside.size:
-        nothing = np.zeros((0, 0, 0), np.int32)
-        return Lesions(box, nothing, np.zeros(1, np.int64), np.zeros(1, np.uint8))
-    numbers, count = ndimage.label(inside >= LESION, CONNECTIVITY)
-    voxels, place = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.uint8)
-    for part in blocks(inside.shape):
-        there = inside[part] >= LESION
-        number = numbers[part][there]
-        voxels += np.bincount(number, minlength=count + 1)
-        place[number] = inside[part][there]
-    return Lesions(box, numbers, voxels, place)
+    numbers = Components(inside.shape, lambda part: inside[part] >= LESION, Classes(lambda part: inside[part], 6))
+    # All voxels of a lesion have one place.
+    place = numbers.voxels.argmax(axis=1).astype(np.uint8)
+    return Lesions(box, numbers, numbers.voxels.sum(axis=1), place)
 
 
 def _box_of_lesions(places: Mask) -> tuple[slice, slice, slice]:
@@ -106,10 +86,3 @@ def _box_of_lesions(places: Mask) -> tuple[slice, slice, slice]:
     ends = [np.flatnonzero(axis) for axis in used]
     first, row, column = (slice(int(end[0]), int(end[-1]) + 1) if end.size else slice(0, 0) for end in ends)
     return first, row, column
-
-
-def blocks(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Runs of slices of a volume, so few at a time that what is computed of them takes little memory."""
-    step = max(1, _VOXELS_AT_ONCE // max(1, shape[1] * shape[2]))
-    for start in range(0, shape[0], step):
-        yield slice(start, min(shape[0], start + step))

@@ -9,8 +9,8 @@ Nothing is ever added: the whole liver (label 1 and 2) only shrinks, and so does
 - *Minimum lesion*: a lesion of fewer millilitres becomes liver where it touches liver tissue, and background where it
   does not. So a removed lesion never leaves a hole in the liver.
 
-Pieces and lesions are those of `liverseg.handover.pieces`: connectivity 26. The three options do not depend on each
-other's order, and applying them twice changes nothing more.
+Pieces and lesions are those of `liverseg.handover.pieces`: connectivity 26, voxels that share a corner touch. The three
+options do not depend on each other's order, and applying them twice changes nothing more.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class PostProcess:
         """The volume without what the options remove, cut to what is left.
 
         An empty volume stays empty. The volume given is not changed; where no option is on it is returned itself.
-        Memory: at most six bytes a voxel of its box besides the box.
+        Memory: at most two bytes a voxel of its box besides the box, and what `Components` takes.
         """
         if not self.switched_on or not volume.labels.size:
             return volume
@@ -148,6 +148,9 @@ def _shrink(places: Mask, least: int) -> None:
     small[0] = False
     if not small.any():
         return
-    for plane, numbers in zip(places[lesions.box], lesions.numbers, strict=True):
-        there = small[numbers]
-        plane[there] = _SHRUNK[plane[there]]
+    inside = places[lesions.box]
+    # A slab is numbered from its places before they are changed here, and is not asked for again.
+    for part, numbers in lesions.numbers.slabs():
+        for plane, those in zip(inside[part], numbers, strict=True):
+            there = small[those]
+            plane[there] = _SHRUNK[plane[there]]

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from liverseg.handover.components import Classes, Integers, slabs
 from liverseg.handover.pieces import (
     LESION_ALONE,
     LESION_ASIDE,
     TISSUE,
     TISSUE_ASIDE,
-    Integers,
     Lesions,
-    blocks,
     find_lesions,
     find_places,
 )
@@ -86,7 +85,7 @@ def tally(reference: NativeReference, prediction: NativeReference) -> Tally:
         reference: of the scan.
         prediction: on the same grid, without post-processing.
 
-    Memory: as `PostProcess.apply`, six bytes a voxel of the prediction's box.
+    Memory: as `PostProcess.apply`, a byte a voxel of the prediction's box and what `Components` takes.
 
     Raises:
         ValueError: the two have different shapes.
@@ -107,7 +106,7 @@ def tally(reference: NativeReference, prediction: NativeReference) -> Tally:
 
 def _tissue(reference: NativeReference, start: tuple[int, int, int], places: Mask) -> Integers:
     counts = np.zeros((2, 2), np.int64)
-    for part in blocks(places.shape):
+    for part in slabs(places.shape):
         truth = _reference_block(reference, start, part, places.shape)
         for row, place in enumerate((TISSUE, TISSUE_ASIDE)):
             there = places[part] == place
@@ -116,15 +115,14 @@ def _tissue(reference: NativeReference, start: tuple[int, int, int], places: Mas
 
 
 def _lesions(reference: NativeReference, start: tuple[int, int, int], found: Lesions) -> Integers:
-    counts = np.zeros((len(found.voxels), 3), np.int64)
-    counts[:, 0] = found.voxels
-    first = tuple(a + part.start for a, part in zip(start, found.box, strict=True))
-    for part in blocks(found.numbers.shape):
-        truth = _reference_block(reference, (first[0], first[1], first[2]), part, found.numbers.shape)
-        for column, value in ((1, 1), (2, 2)):
-            hit = found.numbers[part][truth >= value]
-            counts[:, column] += np.bincount(hit, minlength=len(counts))
-    return counts[1:]
+    first, row, column = (a + part.start for a, part in zip(start, found.box, strict=True))
+    shape = tuple(part.stop - part.start for part in found.box)
+
+    def truth(part: slice) -> Mask:
+        return _reference_block(reference, (first, row, column), part, shape)
+
+    hits = found.numbers.tally(Classes(truth, 3))
+    return np.stack([found.voxels, hits[:, 1:].sum(axis=1), hits[:, 2]], axis=1)[1:]
 
 
 def _reference_block(

@@ -44,10 +44,11 @@ class Facts:
         created: when.
         model, model_id: which network.
         liver_ml: 0 where no liver was found.
-        tumour_ml: None where the model knows no tumour.
+        tumour_ml: None where the model was not trained to find tumours.
         burden: tumour as a share of the liver; None without either.
         tumours: as in the record, largest first.
-        warnings: a sentence each.
+        warnings: how the scan is unlike those of the training, a sentence each.
+        notes: what else was said of it (how it was read), a sentence each.
         method: what was done after the networks, in one sentence.
         pairs: everything else, as name and value.
         review: the beginning of the command that reports what was seen.
@@ -63,6 +64,7 @@ class Facts:
     burden: float | None
     tumours: tuple[Tumour, ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     method: str
     pairs: tuple[tuple[str, str], ...]
     review: str
@@ -91,6 +93,9 @@ class Facts:
 def _facts(record: Mapping[str, Any]) -> Facts:
     scan, model, mask, volumes = record["scan"], record["model"], record["mask"], record["volumes_ml"]
     tumour_ml, burden = volumes.get("tumour"), record.get("tumour_burden")
+    if "tumour" not in model.get("labels", ("tumour",)):
+        tumour_ml = burden = None
+    said = [(_sentence(warning["text"]), "low" in warning) for warning in record.get("warnings", ())]
     return Facts(
         scan=printable(str(scan["name"])),
         grid=_grid(scan),
@@ -101,11 +106,17 @@ def _facts(record: Mapping[str, Any]) -> Facts:
         tumour_ml=None if tumour_ml is None else _size(tumour_ml),
         burden=None if burden is None else _size(burden),
         tumours=tuple(_tumour(found) for found in record.get("tumours", ())),
-        warnings=tuple(printable(str(warning["text"])) for warning in record.get("warnings", ())),
+        warnings=tuple(text for text, unlike in said if unlike),
+        notes=tuple(text for text, unlike in said if not unlike),
         method=_method(record.get("postprocess", {}), bool(record.get("flips", False))),
         pairs=tuple((name, printable(value)) for name, value in _pairs(record)),
         review=printable(f"liversweep review {shlex.quote(_stem(str(mask['file'])))} --verdict"),
     )
+
+
+def _sentence(text: Any) -> str:
+    shown = printable(str(text))
+    return shown[:1].upper() + shown[1:]
 
 
 def _stem(mask: str) -> str:

@@ -22,6 +22,7 @@ from results.reports.assets import asset, content_policy
 from results.reports.tiles import Tile
 from results.scan_page.facts import NOTICE, Facts
 from results.scan_page.jpegs import slice_jpegs
+from results.scan_page.located import MOST_TUMOURS, Mark, located
 from results.scan_page.outlines import outline_path
 from results.scan_page.view import ScanView
 from results.scan_page.windows import STANDARD, WINDOWS
@@ -39,6 +40,7 @@ class Slice:
         mm: where it lies.
         image: a JPEG in base64.
         liver, tumour: outlines as SVG paths, of the whole liver with its tumours, and of the tumours.
+        marks: numbers of the tumours on it.
     """
 
     position: int
@@ -46,6 +48,7 @@ class Slice:
     image: str
     liver: str
     tumour: str
+    marks: tuple[Mark, ...]
 
     @property
     def source(self) -> str:
@@ -55,7 +58,9 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tumour of the table, as shown; `place` is the slice to go to, `first` and `last` those it lies in."""
+    """One tumour of the table, as shown; `place` is the slice to go to, `first` and `last` those it lies in,
+    `x` and `y` where it lies on the picture (the middle, where that is not known).
+    """
 
     number: int
     volume: str
@@ -64,6 +69,8 @@ class Row:
     place: int
     first: int
     last: int
+    x: float
+    y: float
 
 
 def render_page(view: ScanView, record: Mapping[str, Any]) -> str:
@@ -80,7 +87,8 @@ def render_page(view: ScanView, record: Mapping[str, Any]) -> str:
 
 def _content(view: ScanView, facts: Facts) -> dict[str, Any]:
     script = asset(SCRIPT)
-    slices = _slices(view)
+    marks = located(view, facts.tumours)
+    slices = _slices(view, marks)
     at = [tumour.at for tumour in facts.tumours]
     start = view.start(at)
     return {
@@ -89,10 +97,11 @@ def _content(view: ScanView, facts: Facts) -> dict[str, Any]:
         "policy": content_policy([script]),
         "script": Markup(script),
         "styles": [Markup(asset(name)) for name in STYLES],
-        "data": _embedded([[one.position, one.mm, one.image, one.liver, one.tumour] for one in slices]),
+        "data": _embedded([_listed(one) for one in slices]),
         "settings": _embedded(_settings(view)),
         "tiles": tiles(facts),
-        "rows": rows(view, facts),
+        "rows": rows(view, facts, marks),
+        "more": max(0, len(facts.tumours) - MOST_TUMOURS),
         "slices": slices,
         "start": start,
         "telling": view.telling(at),
@@ -103,6 +112,7 @@ def _content(view: ScanView, facts: Facts) -> dict[str, Any]:
         "courses": [(name, _course(view.pixels(label).tolist())) for label, name in ((1, "liver"), (2, "tumour"))],
         "colours": {name: "#" + bytes(LABEL_COLOURS[label]).hex() for label, name in ((1, "liver"), (2, "tumour"))},
         "windows": [window.within(*view.range_hu) for window in WINDOWS],
+        "stored": " to ".join(f"{hu:.0f}" for hu in view.range_hu).replace("-", "−"),
         "standard": STANDARD.css(view.range_hu),
         "scale_mm": _scale_mm(view),
     }
@@ -117,52 +127,57 @@ def tiles(facts: Facts) -> tuple[Tile, ...]:
     words = f"in {count} tumours" if count > 1 else "in one tumour" if count else "no tumour was found"
     found.append(Tile("Tumour", f"{_amount(facts.tumour_ml)} mL", words))
     if facts.burden is not None:
-        found.append(Tile("Tumour burden", f"{100 * facts.burden:.1f} %", "of the liver is tumour"))
+        share = f"{100 * facts.burden:.1f} %" if not 0 < facts.burden < 0.0005 else "under 0.1 %"
+        found.append(Tile("Tumour burden", share, "of the liver is tumour"))
     if facts.tumours:
         longest = max(tumour.longest_mm for tumour in facts.tumours)
         found.append(Tile("Longest diameter", f"{longest:.0f} mm", "in an axial slice, of any tumour"))
     return tuple(found)
 
 
-def rows(view: ScanView, facts: Facts) -> list[Row]:
-    """The tumours as shown in the table, in the order of the record."""
-    return [
-        Row(
-            number=number,
-            volume=_amount(tumour.volume_ml),
-            longest=f"{tumour.longest_mm:.0f}",
-            slices=str(tumour.first) if tumour.first == tumour.last else f"{tumour.first}–{tumour.last}",
-            place=view.place_of(tumour.at),
-            first=tumour.first,
-            last=tumour.last,
-        )
-        for number, tumour in enumerate(facts.tumours, start=1)
-    ]
+def rows(view: ScanView, facts: Facts, marks: Sequence[Mark]) -> list[Row]:
+    """The first `MOST_TUMOURS` tumours as shown in the table, in the order of the record."""
+    where = {(mark.place, mark.number): (mark.middle_x, mark.y) for mark in marks}
+    middle = view.image.shape[2] / 2, view.image.shape[1] / 2
+    found = []
+    for number, tumour in enumerate(facts.tumours[:MOST_TUMOURS], start=1):
+        slices = str(tumour.first) if tumour.first == tumour.last else f"{tumour.first}–{tumour.last}"
+        place = view.place_of(tumour.at)
+        x, y = where.get((place, number), middle)
+        shown = _amount(tumour.volume_ml), f"{tumour.longest_mm:.0f}", slices
+        found.append(Row(number, *shown, place, tumour.first, tumour.last, x, y))
+    return found
 
 
 def _amount(ml: float) -> str:
     """Millilitres with a decimal that tells something."""
-    return f"{ml:,.0f}" if ml >= 100 else f"{ml:.1f}" if ml >= 1 or ml == 0 else f"{ml:.2f}"
+    if ml == 0 or ml >= 100:
+        return f"{ml:,.0f}"
+    return f"{ml:.1f}" if ml >= 1 else f"{ml:.2f}" if ml >= 0.005 else "<0.01"
 
 
-def _slices(view: ScanView) -> list[Slice]:
+def _slices(view: ScanView, marks: Sequence[Mark]) -> list[Slice]:
     return [
         Slice(
-            position,
-            f"{mm:.1f}",
-            base64.b64encode(jpeg).decode("ascii"),
-            outline_path(labels >= 1),
-            outline_path(labels == 2),
+            position=view.slices[place],
+            mm=f"{view.positions_mm[place]:.1f}",
+            image=base64.b64encode(jpeg).decode("ascii"),
+            liver=outline_path(view.labels[place] >= 1),
+            tumour=outline_path(view.labels[place] == 2),
+            marks=tuple(mark for mark in marks if mark.place == place),
         )
-        for position, mm, jpeg, labels in zip(
-            view.slices, view.positions_mm, slice_jpegs(view.image), view.labels, strict=True
-        )
+        for place, jpeg in enumerate(slice_jpegs(view.image))
     ]
+
+
+def _listed(one: Slice) -> list[Any]:
+    marks = [[mark.number, mark.x, mark.y] for mark in one.marks]
+    return [one.position, one.mm, one.image, one.liver, one.tumour, marks]
 
 
 def _settings(view: ScanView) -> dict[str, Any]:
     """What the script needs to know; lengths in pixels, as the pictures have them."""
-    marked = view.labels.any(axis=0)
+    marked = np.asarray(view.labels.any(axis=0))
     box = None
     if marked.any():
         down, across = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))

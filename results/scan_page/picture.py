@@ -18,6 +18,7 @@ import numpy.typing as npt
 from results.plots.overlays import outlines
 from results.plots.pictures import LABEL_COLOURS
 from results.scan_page.facts import NOTICE, Facts
+from results.scan_page.located import Mark, located
 from results.scan_page.page import tiles
 from results.scan_page.view import ScanView
 from results.scan_page.windows import STANDARD
@@ -35,6 +36,7 @@ PANE_PX = 480
 """Width of one slice."""
 _MARGIN, _GAP = 28, 12
 _PAPER, _INK, _SOFT, _WARN = (255, 255, 255), (27, 31, 36), (88, 97, 108), (138, 75, 0)
+_NUMBER = (255, 178, 122)
 _LONGEST_TITLE = 60
 _MOST_WARNINGS = 6
 
@@ -49,7 +51,8 @@ def render_png(view: ScanView, record: Mapping[str, Any]) -> bytes:
 
     facts = Facts.of(record)
     head = _head(facts)
-    panes = [_pane(view, place) for place in view.telling([tumour.at for tumour in facts.tumours], SLICES)]
+    marks = located(view, facts.tumours)
+    panes = [_pane(view, place, marks) for place in view.telling([tumour.at for tumour in facts.tumours], SLICES)]
     width = 2 * _MARGIN + ACROSS * PANE_PX + (ACROSS - 1) * _GAP
     top = _MARGIN + sum(_height(size) for _, size, _, _ in head) + 10
     rows = -(-len(panes) // ACROSS)
@@ -78,10 +81,11 @@ def _head(facts: Facts) -> list[Line]:
     ]
     if facts.warnings:
         lines.append(("Look twice: this scan is unlike those that the network was trained on.", 20, True, _WARN))
-    for warning in facts.warnings[:_MOST_WARNINGS]:
+    said = [*facts.warnings, *facts.notes]
+    for warning in said[:_MOST_WARNINGS]:
         lines += [(part, 18, False, _WARN) for part in textwrap.wrap(f"• {warning}", 140)]
-    if len(facts.warnings) > _MOST_WARNINGS:
-        lines.append((f"• and {len(facts.warnings) - _MOST_WARNINGS} more", 18, False, _WARN))
+    if len(said) > _MOST_WARNINGS:
+        lines.append((f"• and {len(said) - _MOST_WARNINGS} more", 18, False, _WARN))
     return lines
 
 
@@ -120,8 +124,8 @@ def _font(size: int, bold: bool = False) -> FreeTypeFont:
     return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)
 
 
-def _pane(view: ScanView, place: int) -> Image:
-    """One slice, `PANE_PX` wide, with outlines, its position, and a scale."""
+def _pane(view: ScanView, place: int, marks: Sequence[Mark]) -> Image:
+    """One slice, `PANE_PX` wide, with outlines, the tumours' numbers, its position, and a scale."""
     from PIL import Image, ImageDraw
 
     _, rows, columns = view.image.shape
@@ -135,6 +139,9 @@ def _pane(view: ScanView, place: int) -> Image:
     mm = f"{view.positions_mm[place]:.1f}".replace("-", "−")
     draw.text((8, 6), f"slice {view.slices[place]} · z {mm} mm", **shade)
     draw.text((6, size[1] // 2), "R", **shade)
+    for mark in (mark for mark in marks if mark.place == place):
+        right, middle = mark.x * size[0] / columns + 4, mark.y * size[1] / rows
+        draw.text((right, middle), str(mark.number), **(shade | {"anchor": "lm", "fill": _NUMBER}))
     length = 50 / view.pixel_mm * PANE_PX / columns
     if length < PANE_PX / 2:
         draw.line((8, size[1] - 10, 8 + length, size[1] - 10), fill=(255, 255, 255), width=3)

@@ -72,7 +72,7 @@ class ScanView:
 
     def pixels(self, label: int) -> npt.NDArray[np.int64]:
         """Pixels with this label or a higher one on each slice, int64 `(count,)`."""
-        return np.count_nonzero(self.labels >= label, axis=(1, 2)).astype(np.int64)
+        return np.asarray(np.count_nonzero(self.labels >= label, axis=(1, 2)), np.int64)
 
     def start(self, tumours: Sequence[int] = ()) -> int:
         """Where to begin: at the first of the tumours' slices, else with most tumour, most liver, in the middle."""

@@ -93,10 +93,6 @@ WorkersOption = Annotated[
 ]
 CpusOption = Annotated[int, typer.Option("--cpus", help="CPUs of each worker.")]
 GpusOption = Annotated[float, typer.Option("--gpus", help="GPUs of each worker, e.g. 0.5.")]
-RecordOption = Annotated[
-    Path,
-    typer.Option("--record", metavar="DIR", help="Folder of the record of models, which shows every change to it."),
-]
 
 
 def cluster_settings(kind: str | None, address: str | None, insecure: bool) -> list[str]:

@@ -131,7 +131,7 @@ def _table(found: Sequence[Segmented]) -> Any:
             each.job.name,
             f"{volumes['liver']:.1f}",
             f"{volumes['tumour']:.1f}",
-            "–" if burden is None else f"{100 * burden:.1f} %",
+            _percent(burden),
             str(len(tumours)),
             f"{tumours[0]['volume_ml']:.1f}" if tumours else "–",
             f"{max(one['longest_mm'] for one in tumours):.0f}" if tumours else "–",
@@ -140,6 +140,12 @@ def _table(found: Sequence[Segmented]) -> Any:
         )
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
+
+
+def _percent(share: float | None) -> str:
+    if share is None:
+        return "–"
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
 def _short(path: Path) -> str:

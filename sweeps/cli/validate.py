@@ -142,11 +142,15 @@ def _judged(data: Labelled, models: list[ModelFolder], fleet: Fleet, tolerance_m
 
     from cluster.local import usable_cpus
     from sweeps.fleet import in_this_process
+    from sweeps.quiet_backend import load_backend
     from sweeps.validated import jobs_of, judge, score_all, worker_bytes
     from sweeps.validation import ValidationSettings
 
     fleet = replace(fleet, memory_bytes=worker_bytes(data.cases))
-    threads = usable_cpus() if in_this_process(len(data.cases), fleet) else fleet.cpus
+    here = in_this_process(len(data.cases), fleet)
+    if here:
+        load_backend(fleet.environment)
+    threads = usable_cpus() if here else fleet.cpus
     settings = ValidationSettings(tuple(model.path for model in models), tolerance_mm, threads, fleet.gpus)
     try:
         with progress("scoring", len(data.cases)) as advance:

@@ -50,12 +50,17 @@ def decide(found: Rehearsed, labels: Sequence[str], ways: Sequence[str], *, insi
         insist: keep the ensemble whatever it gains.
     """
     single = _chosen(found, labels, SINGLE, ways)
+    alone = _dice(found, labels, SINGLE, single)
     if ENSEMBLE not in ways:
-        return _decision(False, single, {})
+        return _decision(False, single, {"scores": _scores(alone)})
     joint = _chosen(found, labels, ENSEMBLE, ways)
-    gain = _gain(found, labels, single, joint)
+    together = _dice(found, labels, ENSEMBLE, joint)
+    gain = _gain(alone, together)
     kept = insist or gain.verdict == "ensemble"
-    evidence = {"ensemble": {**gain.as_json(), "insisted": insist}}
+    evidence = {
+        "ensemble": {**gain.as_json(), "insisted": insist},
+        "scores": _scores(together if kept else alone),
+    }
     note = gain.sentence + ("" if gain.verdict == "ensemble" else _because(insist))
     return _decision(kept, joint if kept else single, evidence, note)
 
@@ -84,10 +89,28 @@ def _chosen(found: Rehearsed, labels: Sequence[str], way: str, ways: Sequence[st
     return choose(found.pairs(way), labels, patients)
 
 
-def _gain(found: Rehearsed, labels: Sequence[str], single: Chosen, joint: Chosen) -> Gain:
+def _gain(alone: Mapping[str, Sequence[float]], together: Mapping[str, Sequence[float]]) -> Gain:
     from results.statistics.gain import ensemble_gain
 
-    return ensemble_gain(_dice(found, labels, SINGLE, single), _dice(found, labels, ENSEMBLE, joint))
+    return ensemble_gain(alone, together)
+
+
+def _scores(dice: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]]:
+    """Of the model as it will be, by label: patients, mean and median Dice, interval (95 %) of the mean, patients with 0."""
+    from results.statistics import summarise
+
+    found = {label: summarise(values) for label, values in dice.items()}
+    return {
+        label: {
+            "patients": summary.n,
+            "failures": summary.failures,
+            **{
+                name: value if math.isfinite(value := getattr(summary, name)) else None
+                for name in ("mean", "median", "ci_low", "ci_high")
+            },
+        }
+        for label, summary in found.items()
+    }
 
 
 def _dice(found: Rehearsed, labels: Sequence[str], way: str, chosen: Chosen) -> dict[str, list[float]]:

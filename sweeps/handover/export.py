@@ -15,6 +15,7 @@ from sweeps.errors import UsageError
 from sweeps.fleet import Fleet
 from sweeps.folder import SweepFolder
 from sweeps.handover.decision import Decision, decide, ways_of
+from sweeps.handover.formats import ONNX, SAVED_MODEL, write_formats
 from sweeps.handover.origin import origin_of
 from sweeps.handover.rehearsal import Cast, Rehearsed, rehearse
 from sweeps.handover.selection import Choice, choose_trials
@@ -87,9 +88,12 @@ def export_model(folder: SweepFolder, out: Path, wish: ExportWish, fleet: Fleet,
         ConfigError: there is something in the model's place, or a format cannot be written.
         DataError: a scan cannot be read.
     """
+    from liverseg.handover.exports import require_onnx
     from liverseg.handover.folder import check_free
 
     check_free(out)
+    if wish.onnx:
+        require_onnx()
     load_backend(fleet.environment)
     folder.refresh()
     events = read_events(folder.ledger)
@@ -108,7 +112,7 @@ def export_model(folder: SweepFolder, out: Path, wish: ExportWish, fleet: Fleet,
     described = _describe(out.name, kept, spec, decision)
     described = replace(described, familiar=_ranges(features), origin=origin_of(folder.name, sweep, cohort, choice))
     card = _card(described, sweep, choice, spec)
-    formats = _formats(wish, {member.trial: networks[member.trial] for member in kept})
+    formats = _formats(wish, [(member, networks[member.trial]) for member in kept], described.fit, reporter)
     model = _write(out, described, weights, card, formats)
     return Exported(model, decision, sweep, tuple(member.trial for member in kept))
 
@@ -173,7 +177,6 @@ def _ranges(features: Sequence[Any]) -> dict[str, Any]:
 
 def _card(described: ModelDescription, sweep: Sweep, choice: Choice, spec: Spec) -> Callable[[Path], None]:
     from liverseg.handover.card import card_markdown, model_card
-
     from liverseg.handover.folder import CARD, as_bytes
     from sweeps.handover.card_facts import card_facts
 
@@ -188,21 +191,11 @@ def _card(described: ModelDescription, sweep: Sweep, choice: Choice, spec: Spec)
     return write
 
 
-def _formats(wish: ExportWish, networks: dict[str, Any]) -> Callable[[Path], None]:
-    """Writes the networks in the formats asked for, each read again and compared before it counts."""
-
-    def write(folder: Path) -> None:
-        from liverseg.handover.exports import write_onnx, write_saved_model
-
-        for trial, network in networks.items():
-            if wish.onnx:
-                (folder / "onnx").mkdir(exist_ok=True)
-                write_onnx(network, folder / "onnx" / f"{trial}.onnx")
-            if wish.saved_model:
-                (folder / "saved_model").mkdir(exist_ok=True)
-                write_saved_model(network, folder / "saved_model" / trial)
-
-    return write if wish.onnx or wish.saved_model else lambda folder: None
+def _formats(
+    wish: ExportWish, networks: Sequence[tuple[Member, Any]], fit: str, reporter: Reporter
+) -> Callable[[Path], None]:
+    wished = [name for name, asked in ((ONNX, wish.onnx), (SAVED_MODEL, wish.saved_model)) if asked]
+    return lambda folder: write_formats(folder, wished, networks, fit, reporter.note)
 
 
 def _write(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from liverseg.handover.description import CONTENT_DIGITS
 from results.fingerprints import test_fingerprint
 from results.records import Sweep
 from sweeps.provenance import code_hash, versions
@@ -14,9 +15,13 @@ if TYPE_CHECKING:
 
 
 def origin_of(name: str, sweep: Sweep, cohort: Cohort, choice: Choice) -> dict[str, Any]:
-    """Sweep, fingerprints, versions, pseudonyms of the cases by part, and the smallest and largest liver trained on."""
+    """Sweep, fingerprints, versions, pseudonyms of the cases by part, what their voxels hash to, and the smallest and largest liver trained on."""
     record, fold = sweep.sweep, choice.trials[0].trial.fold
     parts = {part: [case.uid for case in cohort.part(part, fold)] for part in ("train", "validation", "test")}
+    contents = {
+        part: [case.content_sha256[:CONTENT_DIGITS] for case in cohort.part(part, fold)]
+        for part in ("train", "validation")
+    }
     livers = [case.liver_ml for case in cohort.part("train", fold) if case.liver_ml > 0]
     return {
         "sweep": name,
@@ -26,6 +31,7 @@ def origin_of(name: str, sweep: Sweep, cohort: Cohort, choice: Choice) -> dict[s
         "test": test_fingerprint(record),
         "fold": fold,
         "cases": parts,
+        "contents": contents,
         "liver_ml": [round(min(livers), 1), round(max(livers), 1)] if livers else None,
         "test_openings": len(record.openings),
         "code": code_hash(),

@@ -105,7 +105,12 @@ class PredictWorker:
                 "spacing_mm": [round(value, 5) for value in header.spacing_mm],
                 "orientation": header.orientation,
             },
-            "model": {"id": self._model.id, "name": self._model.name, "path": str(self._model.path)},
+            "model": {
+                "id": self._model.id,
+                "name": self._model.name,
+                "path": str(self._model.path),
+                "labels": list(self._model.description.labels),
+            },
         }
 
 

@@ -163,7 +163,8 @@ def _reference(case: Case) -> NativeReference:
 
 def _keep(path: Path, volume: NativeReference) -> None:
     place = np.array([*volume.shape, *volume.start], np.int64)
-    np.savez_compressed(path, place=place, spacing_mm=np.array(volume.spacing_mm), labels=volume.labels)
+    spacing_mm = np.array(volume.spacing_mm)
+    np.savez_compressed(path, allow_pickle=False, place=place, spacing_mm=spacing_mm, labels=volume.labels)
 
 
 def _load(path: Path) -> NativeReference:

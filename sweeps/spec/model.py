@@ -81,6 +81,8 @@ class DataSection(Section):
     """Regular expression with one group that finds the patient in a case's name; without it each case is a patient."""
     skip_bad: bool = False
     """Leave out scans that break a rule, and list them, rather than stop."""
+    license: str | None = Field(None, min_length=1, max_length=1000)
+    """Under which terms the scans may be used, in your own words; it goes into the card of every model that is exported."""
     reviews: str | None = Field(None, min_length=1)
     """Folder of reviews (`liversweep review`), whose corrected cases join the training patients, never validation or test. A
     relative path starts at the folder of the spec file."""

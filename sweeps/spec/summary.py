@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from results.text import printable
 from sweeps.spec.catalogue import METRICS
 from sweeps.spec.model import KeepSection, Spec, SplitSection
 from sweeps.spec.space import Space, trials_of
@@ -16,6 +17,7 @@ def summary_lines(spec: Spec) -> tuple[str, ...]:
     sizes = ", ".join(str(size) for size in spec.prepare.size or ())
     lines = [
         f"scans      {data.root} (layout {data.layout}; labels {', '.join(data.labels)})",
+        *([f"licence    {printable(data.license)}"] if data.license else []),
         *([f"reviews    corrected cases of {data.reviews} join the training patients"] if data.reviews else []),
         f"split      {split}, by patient",
         f"prepare    size {sizes}; training slices {spec.prepare.slices}; fit {spec.prepare.fit}",

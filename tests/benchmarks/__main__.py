@@ -23,6 +23,7 @@ NAMES = (
     "training",
     "threads",
     "evaluate",
+    "postprocess",
     "sweep",
     "scale",
     "sampler",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from liverseg.errors import ConfigError
-from liverseg.volume import read_header, read_voxels, write_nifti
+from liverseg.volume import read_header, read_voxels, write_nifti, write_planes
 from tests.liverseg.data.nifti_files import AFFINE, CODES, scan
 
 VOXELS = scan()
@@ -67,4 +67,21 @@ def test_a_failed_write_keeps_the_old_file_and_nothing_else(tmp_path: Path, monk
 def test_what_the_reader_would_refuse_is_not_written(tmp_path: Path, name: str, array: Any, affine: Any) -> None:
     with pytest.raises(ConfigError):
         write_nifti(tmp_path / name, array, affine)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_planes_one_by_one_give_the_same_bytes(tmp_path: Path, name: str) -> None:
+    whole = write_nifti(tmp_path / name, VOXELS, AFFINE).read_bytes()
+    planes = (VOXELS[:, :, z].astype(np.int32) for z in range(VOXELS.shape[2]))
+    write_planes(tmp_path / name, planes, shape=VOXELS.shape, dtype=np.int16, affine=AFFINE)
+    assert (tmp_path / name).read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "planes", [[VOXELS[:, :, 0]] * 5, [VOXELS[:, :, 0]] * 7, [VOXELS[:, :, 0]] * 5 + [VOXELS[:-1, :, 0]], []]
+)
+def test_planes_that_are_not_the_volume_leave_nothing(tmp_path: Path, planes: list[Any]) -> None:
+    with pytest.raises(ConfigError, match="plane"):
+        write_planes(tmp_path / "a.nii", iter(planes), shape=VOXELS.shape, dtype=np.int16, affine=AFFINE)
     assert list(tmp_path.iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,17 @@ from liverseg.errors import DataError
 class Unpicklable(Exception):
     def __reduce__(self) -> Any:
         raise TypeError("not me")
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """A job that kills its worker.
+
+    Attributes:
+        name: by which it is told of.
+    """
+
+    name: str
 
 
 class Worker:
@@ -37,7 +49,7 @@ class Worker:
             raise ZeroDivisionError("divided")
         if job == "strange":
             raise Unpicklable("strange")
-        if job == "die":
+        if isinstance(job, Deadly):
             os.kill(os.getpid(), signal.SIGKILL)
         if job == "hang":
             signal.pause()

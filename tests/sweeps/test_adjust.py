@@ -31,6 +31,7 @@ def resolved(tmp_path: Path) -> dict[str, Any]:
         ("data.root=/elsewhere", "data", "root", "/elsewhere"),
         (' data.root = "a b"', "data", "root", "a b"),
         ("prepare.cache=off", "prepare", "cache", "off"),
+        ("data.license=CC BY 4.0", "data", "license", "CC BY 4.0"),
     ],
 )
 def test_machine_limits_and_places_may_change(
@@ -78,9 +79,17 @@ def test_settings_are_laid_over_in_their_order(resolved: dict[str, Any]) -> None
 def test_the_experiment_is_all_but_machine_limits_places_and_name(resolved: dict[str, Any]) -> None:
     kept = experiment(resolved)
     assert set(resolved) - set(kept) == {*FREE_SECTIONS, "name"}
-    assert set(resolved["data"]) - set(kept["data"]) == {"root", "reviews", "reviews_until"}
+    assert set(resolved["data"]) - set(kept["data"]) == {"root", "reviews", "reviews_until", "license"}
     assert set(resolved["prepare"]) - set(kept["prepare"]) == {"cache", "stream"}
     assert kept == experiment(portable(resolved)), "as the ledger keeps it"
+
+
+def test_a_sweep_from_before_there_was_a_licence_is_the_same_experiment(resolved: dict[str, Any]) -> None:
+    older = {**resolved, "data": {key: value for key, value in resolved["data"].items() if key != "license"}}
+    present = adjusted(older, ["data.license=CC0"])
+    assert experiment(present) == experiment(older) == experiment(resolved)
+    assert spec_from_resolved(taken_over(portable(older), older)).data.license is None
+    assert spec_from_resolved(taken_over(portable(older), present)).data.license == "CC0"
 
 
 @pytest.mark.parametrize("damage", [{"data": None}, {"data": "scans"}, {"prepare": []}, {}])

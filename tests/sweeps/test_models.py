@@ -9,10 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from results.model_record import LabelResult, ValidationFacts, note_export, note_validation
-from sweeps.handover.recording import export_facts
+from liverseg.handover.folder import ModelFolder
+from results.model_record import ExportFacts, LabelResult, MemberFacts, ValidationFacts, note_export, note_validation
 from tests.promises.commands import refusal, said
 from tests.sweeps.validation_models import make_model, record_lines
+
+
+def export_facts(model: ModelFolder, test: dict[str, float | None] | None = None) -> ExportFacts:
+    """What an export writes down."""
+    return ExportFacts(
+        model=model.id,
+        name=model.name,
+        path=str(model.path),
+        sweep="liver-archs",
+        fingerprints={"data": "d" * 64, "split": "5" * 16},
+        members=(MemberFacts("t0000", "unet", 3, 2),),
+        validation={"liver": 0.93, "tumour": None},
+        test=test or {},
+    )
 
 
 @pytest.fixture
@@ -21,8 +35,7 @@ def home(tmp_path: Path) -> Path:
     record = tmp_path / "models"
     for name in ("one", "two", "three"):
         model = make_model(tmp_path / name, error=0.1 * len(name))
-        facts = export_facts(model, validation={"liver": 0.93, "tumour": None}, test={"liver": 0.9, "tumour": 0.5})
-        note_export(record, facts if name == "one" else replace(facts, test={}))
+        note_export(record, export_facts(model, {"liver": 0.9, "tumour": 0.5} if name == "one" else None))
     first = record_lines(record)[0]["model"]
     labels = (LabelResult("liver", 8, 0.95), LabelResult("tumour", 5, 0.61))
     facts = ValidationFacts(model=first, name="one", data="d" * 64, cases=8, patients=8, labels=labels)
@@ -95,7 +108,7 @@ def test_a_line_that_was_taken_out_is_noticed_wherever_it_was(home: Path) -> Non
 
 def test_a_name_can_neither_steer_the_terminal_nor_be_markup(home: Path) -> None:
     model = make_model(home / "bad", name="[/x][bold]\x1b[2Jred\u202e")
-    note_export(home / "models", export_facts(model, validation={}))
+    note_export(home / "models", export_facts(model))
     result = said("models", cwd=home)
     assert result.code == 0 and "\x1b" not in result.out and "\u202e" not in result.out
     assert "[/x][bold]" in result.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from liverseg.data import CaseFiles, check_case
 from liverseg.errors import MemoryExceeded
 from tests.promises.commands import refusal, said
 from tests.sweeps.validation_models import (
@@ -114,6 +116,20 @@ def test_cases_that_a_model_was_trained_on_are_left_out_and_validation_patients_
     assert data["left_out_trained"] == uids[:2] and data["optimistic"] == [uids[2]] and data["cases"] == 3
     (line,) = record_lines(tmp_path / "models")
     assert (line["cases"], line["left_out"], line["optimistic"]) == (3, 2, 1)
+
+
+def test_a_scan_that_was_trained_on_is_known_again_in_another_wrapping(tmp_path: Path) -> None:
+    uids = write_cases(tmp_path / "data", 3)
+    report = check_case(
+        CaseFiles("c", tmp_path / "data" / "volume-1.nii.gz", tmp_path / "data" / "segmentation-1.nii.gz")
+    )
+    assert report.case is not None
+    make_model(tmp_path / "new", cases={"train": uids[1:2]}, contents={"train": [report.case.content_sha256[:16]]})
+    packed = tmp_path / "data" / "volume-1.nii.gz"
+    (tmp_path / "data" / "volume-1.nii").write_bytes(gzip.decompress(packed.read_bytes()))
+    packed.unlink()
+    found = document("new", "data", cwd=tmp_path)["data"]
+    assert found["cases"] == 2 and len(found["left_out_trained"]) == 1 and found["left_out_trained"] != uids[1:2]
 
 
 def test_another_scan_of_a_trained_patient_is_left_out_too(tmp_path: Path) -> None:

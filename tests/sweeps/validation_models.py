@@ -48,6 +48,7 @@ def make_model(
     *,
     error: float = 0.0,
     cases: Mapping[str, Sequence[str]] | None = None,
+    contents: Mapping[str, Sequence[str]] | None = None,
     labels: tuple[str, ...] = ("liver", "tumour"),
     name: str | None = None,
 ) -> ModelFolder:
@@ -56,7 +57,14 @@ def make_model(
     member = Member(
         "t0000", config, 2, WindowParams("liver", -21.0, 189.0, 0.0, 1.0), (StoredArray("w0000", "w", (1,)),)
     )
-    origin = {"sweep": "liver-archs", "data": "d" * 64, "split": "5" * 16, "cases": dict(cases or {}), "error": error}
+    origin: dict[str, Any] = {
+        "sweep": "liver-archs",
+        "data": "d" * 64,
+        "split": "5" * 16,
+        "cases": dict(cases or {}),
+        "error": error,
+    }
+    origin["contents"] = dict(contents or {})
     description = ModelDescription(name=name or path.name, labels=labels, fit="crop", members=(member,), origin=origin)
     weights = {"t0000": {"w0000": np.full(1, error, np.float32)}}
     return write_model(path, description, weights, lambda folder: None)
@@ -78,8 +86,8 @@ def stand_in(model: Path) -> Any:
         if "tumour" not in knows:
             labels = np.minimum(labels, 1)
         small = cut(labels, found.spacing_mm)
-        start = tuple(a + b for a, b in zip(found.start, small.start, strict=True))
-        return replace(found, start=start, labels=small.labels)
+        first, row, column = (a + b for a, b in zip(found.start, small.start, strict=True))
+        return replace(found, start=(first, row, column), labels=small.labels)
 
     return segment
 
@@ -89,6 +97,7 @@ def no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models segment by `stand_in`."""
     monkeypatch.setattr("sweeps.validation.model_segmenter", stand_in)
     monkeypatch.setattr("sweeps.validation._pin", lambda settings: None)
+    monkeypatch.setattr("sweeps.quiet_backend.load_backend", lambda environment: None)
 
 
 def record_lines(folder: Path) -> list[dict[str, Any]]:

@@ -22,6 +22,13 @@
       near.set(other, ahead);
     }
   };
+  const marked = numbers => numbers.map(([number, x, y]) => {
+    const mark = document.createElement("b");
+    mark.textContent = number;
+    mark.style.left = `${100 * x / facts.width}%`;
+    mark.style.top = `${100 * y / facts.height}%`;
+    return mark;
+  });
   const draw = () => {
     const [, , , liver, lesion] = slices[place];
     liverFill.setAttribute("d", page.classList.contains("no-tumour") ? liver : liver + lesion);
@@ -32,6 +39,7 @@
     place = clamp(Math.round(wanted), 0, last);
     const [position, mm] = slices[place];
     picture.src = source(place);
+    plane.querySelector(".marks").replaceChildren(...marked(slices[place][5]));
     draw();
     slider.value = place;
     find("told").textContent = `slice ${position}`;
@@ -48,7 +56,9 @@
     if (!rows.length) return;
     tumour = (wanted + rows.length) % rows.length;
     rows[tumour].scrollIntoView({ block: "nearest" });
-    show(Number(rows[tumour].dataset.place));
+    const { place: there, x, y } = rows[tumour].dataset;
+    show(Number(there));
+    if (zoom > 1) enlarge(zoom, Number(x), Number(y));
   };
   slider.addEventListener("input", () => show(Number(slider.value)));
   for (const button of document.querySelectorAll("button[data-by]"))
@@ -184,7 +194,12 @@
   document.addEventListener("keyup", event => { if (event.key.toLowerCase() === "h") page.classList.remove("bare"); });
   addEventListener("blur", () => page.classList.remove("bare"));
 
+  // The picture is as large as leaves room for the slider below it.
+  const makeRoom = () => page.style.setProperty("--above", `${stage.getBoundingClientRect().top + scrollY}px`);
+  addEventListener("resize", makeRoom);
+
   for (const part of document.querySelectorAll(".scripted")) part.hidden = false;
+  makeRoom();
   preset();
   tint();
   hide();

@@ -15,8 +15,10 @@ from pydicom.uid import RLELossless
 
 from liverseg.dicom import read_series, series_as_nifti, series_sha256
 from liverseg.errors import ConfigError
+from liverseg.handover.masks import write_mask
+from liverseg.metrics.mask_file import read_mask
 from liverseg.phantom.config import ORIENTATIONS
-from liverseg.volume import read_header, read_voxels
+from liverseg.volume import read_header, read_voxels, write_nifti
 from tests.liverseg.dicom.series import CANARY, phantom, tilted, write_series
 
 sitk = pytest.importorskip("SimpleITK")
@@ -64,6 +66,24 @@ def test_simpleitk_reads_the_same(tmp_path: Path, orientation: str) -> None:
     np.testing.assert_array_equal(sitk.GetArrayFromImage(theirs), sitk.GetArrayFromImage(ours))
     for what in ("GetOrigin", "GetSpacing", "GetDirection"):
         np.testing.assert_allclose(getattr(theirs, what)(), getattr(ours, what)(), atol=1e-4)
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "PSR"])
+def test_a_mask_of_the_scan_lies_on_the_slices_in_simpleitk(tmp_path: Path, orientation: str) -> None:
+    """What a viewer shows that opens the series and the mask: labels on the voxels that they were made for."""
+    image, affine = phantom(orientation)
+    affine = tilted(affine, 9.0)
+    write_series(tmp_path / "ct", image, affine)
+    scan = read_header(series_as_nifti(tmp_path / "ct", tmp_path).path_nifti)
+    labels = (right_handed(image, affine)[0] > 60).astype(np.uint8)
+    volume = read_mask(write_nifti(tmp_path / "labels.nii", labels, scan.affine), read_header(tmp_path / "labels.nii"))
+    write_mask(tmp_path / "ct_seg.nii.gz", volume, scan)
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(tmp_path / "ct")))
+    series, mask = reader.Execute(), sitk.ReadImage(str(tmp_path / "ct_seg.nii.gz"))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(mask), sitk.GetArrayFromImage(series) > 60)
+    for what in ("GetOrigin", "GetSpacing", "GetDirection"):
+        np.testing.assert_allclose(getattr(series, what)(), getattr(mask, what)(), atol=1e-4)
 
 
 def test_the_order_of_names_and_instance_numbers_means_nothing(tmp_path: Path) -> None:

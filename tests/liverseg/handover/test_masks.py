@@ -85,7 +85,7 @@ def test_volumes_and_burden_are_millilitres_of_voxels() -> None:
     assert found.tumour_burden == pytest.approx(8 / 216)
     (one,) = found.tumours
     assert one.slices == (3, 4) and one.volume_ml == pytest.approx(0.08)
-    assert one.longest_mm == pytest.approx(np.hypot(2.0, 1.0)) and one.longest_slice in (3, 4)
+    assert one.longest_mm == pytest.approx(np.hypot(2.0, 1.0) + 1.0) and one.longest_slice in (3, 4)
 
 
 def test_tumours_are_26_connected_and_sorted_by_volume() -> None:
@@ -95,6 +95,7 @@ def test_tumours_are_26_connected_and_sorted_by_volume() -> None:
     found = measure(cut(labels, (1.0, 1.0, 1.0)))
     assert [round(one.volume_ml * 1000) for one in found.tumours] == [12, 2]
     assert [one.slices for one in found.tumours] == [(6, 7), (1, 2)]
+    assert found.tumours[1].longest_mm == 1.0  # a pixel of its own in each slice
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -111,7 +112,7 @@ def test_the_longest_distance_is_that_of_all_pairs(seed: int) -> None:
 
     parts, _ = ndimage.label(labels[0] == 2, np.ones((3, 3)))
     largest = np.argmax(np.bincount(parts.ravel())[1:]) + 1
-    assert found.tumours[0].longest_mm == pytest.approx(pdist(np.argwhere(parts == largest) * (0.7, 1.1)).max())
+    assert found.tumours[0].longest_mm == pytest.approx(pdist(np.argwhere(parts == largest) * (0.7, 1.1)).max() + 0.7)
 
 
 def test_an_empty_volume_measures_nothing() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from liverseg.errors import ConfigError
+from liverseg.handover import components
 from liverseg.handover.postprocess import NONE, PostProcess
 from liverseg.metrics.mask_file import cut
 from liverseg.preprocess.arrays import NativeReference
@@ -38,10 +39,13 @@ def processed(labels, *values):
 
 
 @settings(max_examples=200)
-@given(st.one_of(volumes, sparse), options)
-def test_it_is_the_definition(labels, chosen):
+@given(st.one_of(volumes, sparse), options, st.sampled_from([1, 70, 1 << 23]))
+def test_it_is_the_definition(labels, chosen, at_once):
     expected = brute_force.processed(labels, chosen, voxel_ml=1.0)
-    np.testing.assert_array_equal(whole(chosen.apply(volume_of(labels))), expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(components, "_VOXELS_AT_ONCE", at_once)
+        patch.setattr(components, "_KEPT_VOXELS", at_once)
+        np.testing.assert_array_equal(whole(chosen.apply(volume_of(labels))), expected)
 
 
 @given(st.one_of(volumes, sparse), options)

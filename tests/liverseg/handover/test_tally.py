@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from liverseg.handover import pieces
+from liverseg.handover import components
 from liverseg.handover.postprocess import NONE, PostProcess
 from liverseg.handover.tally import tally
 from liverseg.metrics.case import score_counts
@@ -35,7 +35,8 @@ def scored(reference, prediction):
 def test_its_dice_is_that_of_the_processed_volume(truth, predicted, chosen, at_once):
     reference, prediction = volume_of(truth), volume_of(predicted)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "_VOXELS_AT_ONCE", at_once)
+        patch.setattr(components, "_VOXELS_AT_ONCE", at_once)
+        patch.setattr(components, "_KEPT_VOXELS", at_once)
         found = tally(reference, prediction)
         expected = scored(reference, chosen.apply(prediction))
     for label in ("liver", "tumour"):

@@ -44,7 +44,7 @@ def record(**changes: Any) -> dict[str, Any]:
         "mask": {"file": "ct-7_seg.nii.gz", "sha256": "9d" * 32},
         "volumes_ml": {"liver": 1512.3, "tumour": 12.1},
         "tumour_burden": 0.008,
-        "tumours": [{"volume_ml": 12.1, "longest_mm": 31.4, "slices": [26, 28], "longest_slice": TUMOUR_AT}],
+        "tumours": [{"volume_ml": 3.0, "longest_mm": 31.4, "slices": [26, 28], "longest_slice": TUMOUR_AT}],
         "postprocess": {"largest_liver": True, "tumour_inside_liver": True, "minimum_lesion_ml": 0.1},
         "flips": False,
         "warnings": [],

@@ -17,7 +17,9 @@ from results.reports.document import NOTICE
 from results.scan_page import render_page
 from results.scan_page.facts import Facts
 from results.scan_page.jpegs import QUALITIES, slice_jpegs
+from results.scan_page.located import MOST_TUMOURS
 from results.scan_page.outlines import outline_path
+from results.scan_page.page import tiles
 from results.text import printable
 from tests.promises.hostile import HOSTILE
 from tests.results.scan_page.scans import COUNT, FIRST, TUMOUR_AT, record, view
@@ -57,17 +59,20 @@ def test_it_opens_at_the_first_tumour_and_its_row_leads_there() -> None:
     assert f'data-place="{TUMOUR_AT - FIRST}" data-first="26" data-last="28"' in page
 
 
+def test_of_very_many_tumours_the_first_are_listed() -> None:
+    one = record()["tumours"][0]
+    page = render_page(view(), record(tumours=[one] * (MOST_TUMOURS + 5)))
+    assert page.count('aria-label="show tumour') == MOST_TUMOURS and "and 5 more" in page
+    assert "in 205 tumours" in page
+
+
 def test_warnings_stand_before_the_pictures() -> None:
-    warning = {
-        "feature": "spacing",
-        "value": 8.0,
-        "unit": "mm",
-        "low": 0.7,
-        "high": 5.0,
-        "text": "Slices are 8 mm apart.",
-    }
+    warning = {"feature": "spacing", "value": 8, "unit": "mm", "low": 1, "high": 5, "text": "slices are 8 mm apart."}
     page = render_page(view(), record(warnings=[warning]))
     assert "unlike" in page and page.index("Slices are 8 mm apart.") < page.index("<main>")
+    assert "How the scan was read" not in page
+    read = render_page(view(), record(warnings=[{"feature": "DICOM series", "text": "resampled to 2.5 mm"}]))
+    assert "Resampled to 2.5 mm" in read and "How the scan was read" in read and "unlike" not in read
     assert "Look twice" not in render_page(view(), record())
 
 
@@ -78,7 +83,24 @@ def test_a_scan_without_liver_and_a_network_that_knows_no_tumour() -> None:
     assert "No liver was found" in page and "Tumour burden" not in page and 'id="tumours"' not in page
     assert embedded(page, "settings")["box"] is None
     liver = render_page(view(), record(volumes_ml={"liver": 1500.0}, tumour_burden=None, tumours=[]))
+    named = record(volumes_ml={"liver": 1500.0, "tumour": 0.0}, tumour_burden=0.0, tumours=[])
+    named["model"]["labels"] = ["liver"]
+    assert render_page(view(), named) == liver
     assert "show-tumour" not in liver and "No liver was found" not in liver
+
+
+@pytest.mark.parametrize(
+    ("ml", "text"),
+    [(0, "0"), (0.001, "<0.01"), (0.005, "0.01"), (0.25, "0.25"), (1, "1.0"), (99.94, "99.9"), (1512.3, "1,512")],
+)
+def test_volumes_have_the_decimals_that_tell_something(ml: float, text: str) -> None:
+    facts = Facts.of(record(volumes_ml={"liver": 1600.0, "tumour": ml}))
+    assert tiles(facts)[1].figure == f"{text} mL"
+
+
+def test_a_little_tumour_is_not_none() -> None:
+    assert [tile.figure for tile in tiles(Facts.of(record(tumour_burden=0.0002)))][2] == "under 0.1 %"
+    assert [tile.figure for tile in tiles(Facts.of(record(tumour_burden=0.0)))][2] == "0.0 %"
 
 
 def test_slices_left_out_are_said() -> None:
@@ -90,12 +112,12 @@ def test_slices_left_out_are_said() -> None:
 
 @pytest.mark.parametrize("word", HOSTILE)
 def test_s06_hostile_words_stay_words(word: str) -> None:
-    said = record(created=word, versions={word: word}, warnings=[{"text": word}])
+    said = record(created=word, versions={word: word}, warnings=[{"text": word, "low": 1}, {"text": word}])
     said["scan"] |= {"name": word, "orientation": word, "uid": word, "sha256": word}
     said["model"] |= {"name": word, "id": word}
     said["mask"] |= {"file": word, "sha256": word}
     page = render_page(view(), said)
-    plain = render_page(view(), record(warnings=[{"text": "calm"}]))
+    plain = render_page(view(), record(warnings=[{"text": "calm", "low": 1}, {"text": "calm"}]))
     assert page.count("<script") == plain.count("<script") and page.count("<img") == plain.count("<img")
     assert "\x1b" not in page and "\u202e" not in page and "\x00" not in page
     assert re.search(r"<[^>]*\son\w+\s*=", re.sub(r"<(script|style).*?</\1>", "", page, flags=re.DOTALL)) is None

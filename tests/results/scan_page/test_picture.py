@@ -47,7 +47,7 @@ def test_the_same_record_gives_the_same_bytes() -> None:
 
 @pytest.mark.parametrize("word", [*HOSTILE, "x" * 5000])
 def test_no_name_breaks_it(word: str) -> None:
-    said: dict[str, Any] = record(created=word, warnings=[{"text": word}])
+    said: dict[str, Any] = record(created=word, warnings=[{"text": word}, {"text": word, "low": 0}])
     said["scan"] |= {"name": word, "orientation": word}
     said["model"] |= {"name": word, "id": word}
     assert pixels(render_png(view(), said)).shape[1] == pixels(render_png(view(), record())).shape[1]

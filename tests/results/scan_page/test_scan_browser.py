@@ -34,7 +34,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("scan") / "ct-7_seg.html"
-    path.write_text(render_page(view(), record()), "utf-8")
+    unlike = [{"text": "slices are 8 mm apart; in training they were 1 to 5 mm apart. " * 2, "low": 1, "high": 5}] * 3
+    path.write_text(render_page(view(), record(warnings=unlike)), "utf-8")
     return path
 
 
@@ -105,6 +106,20 @@ def test_keys_step_wherever_the_focus_is(page: Page, focus: str | None) -> None:
     assert colour(page, BODY) == pytest.approx([grey_of(5)] * 3, abs=4)
     assert page.locator("#slider").input_value() == "5"
     assert page.locator("#slider").get_attribute("aria-valuetext") == "slice 25, z -87.5 mm"
+
+
+def test_tumours_carry_their_number_and_are_found_when_enlarged(page: Page) -> None:
+    number = page.locator("#plane .marks b")
+    assert number.all_inner_texts() == ["1"] and number.is_visible()
+    press(page, "+", "+", "+", "+", "n")
+    box, whole = page.locator("#plane .line.tumour").bounding_box(), page.locator("#stage").bounding_box()
+    assert box is not None and whole is not None
+    assert box["x"] + box["width"] / 2 == pytest.approx(whole["x"] + whole["width"] / 2, abs=3)
+    assert box["y"] + box["height"] / 2 == pytest.approx(whole["y"] + whole["height"] / 2, abs=3)
+    press(page, "t")
+    assert not number.is_visible()
+    press(page, "t", "Home")
+    assert number.count() == 0
 
 
 def test_sliders_keep_their_own_keys(page: Page) -> None:

@@ -14,6 +14,7 @@ from tests.sweeps.spec.texts import SMALL, STAGED, load_text
     [
         "name=other",
         "data.root=elsewhere",
+        "data.license=CC0",
         "data.reviews=elsewhere",
         "data.reviews_until=3",
         "search.trials=40",
@@ -60,6 +61,12 @@ def test_stages_count_but_their_trials_do_not(tmp_path: Path) -> None:
 def test_a_resolved_spec_from_before_there_was_retention_has_the_same_hash(tmp_path: Path) -> None:
     plain = load_text(tmp_path, SMALL).resolved()
     assert spec_hash({key: value for key, value in plain.items() if key != "keep"}) == spec_hash(plain)
+
+
+def test_a_resolved_spec_from_before_there_was_a_licence_has_the_same_hash(tmp_path: Path) -> None:
+    plain = load_text(tmp_path, SMALL, "data.license=CC0").resolved()
+    older = {**plain, "data": {key: value for key, value in plain["data"].items() if key != "license"}}
+    assert spec_hash(older) == spec_hash(plain)
 
 
 def test_the_space_has_a_hash_of_its_own(tmp_path: Path) -> None:

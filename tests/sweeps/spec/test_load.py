@@ -58,6 +58,15 @@ def test_defaults_are_filled_in(tmp_path: Path) -> None:
     assert (spec.keep.best, spec.keep.last, spec.keep.every, spec.keep.min_free_bytes) == (3, 1, 1, 10**9)
 
 
+def test_the_licence_of_the_scans_is_free_text_that_reaches_the_resolved_spec(tmp_path: Path) -> None:
+    spec = load_text(tmp_path, SMALL, 'data.license="CC BY-NC-ND 4.0, see ./LICENCE"').spec
+    assert spec.resolved()["data"]["license"] == "CC BY-NC-ND 4.0, see ./LICENCE"
+    assert "licence    CC BY-NC-ND 4.0, see ./LICENCE" in summary_lines(spec)
+    assert load_text(tmp_path, SMALL).spec.resolved()["data"]["license"] is None
+    (problem,) = problems_of(tmp_path, SMALL, "data.license=''")
+    assert ": data.license" in str(problem)
+
+
 @pytest.mark.parametrize(
     ("changes", "best", "min_free_bytes", "stall_s"),
     [
@@ -245,6 +254,7 @@ class TestInit:
         wanted = (
             "# size:",
             "# patient:",
+            "# license:",
             "# skip_bad:",
             "# reviews:",
             "# augment_rotate_deg:",

@@ -1,0 +1,48 @@
+"""A model's networks in further formats, and what the user is told of each file."""
+
+from __future__ import annotations
+
+import onnxruntime
+import pytest
+
+from liverseg.config import TrainConfig
+from liverseg.handover.description import Member
+from liverseg.handover.networks import in_float32
+from liverseg.preprocess.window import WindowParams
+from sweeps.handover.formats import ONNX, SAVED_MODEL, write_formats
+from tests.liverseg.handover.livened import livened
+
+
+def member(trial: str, **parameters) -> Member:
+    config = TrainConfig(
+        architecture="encoder_decoder", options={"base_filters": 4}, parameters={"size": 32, **parameters}
+    )
+    return Member(trial, config, 3, WindowParams("study", -45.0, 105.0, -45.0, 150.0), ())
+
+
+def test_every_network_in_every_format(tmp_path):
+    wide = (member("t0001-a"), livened("encoder_decoder"))
+    narrow = (member("t0002-b", mixed_precision=True), livened("encoder_decoder", mixed_precision=True, seed=1))
+    told: list[str] = []
+    write_formats(tmp_path, [ONNX, SAVED_MODEL], [wide, narrow], "pad", told.append)
+
+    files = ["onnx/t0001-a.onnx", "saved_model/t0001-a", "onnx/t0002-b.onnx", "saved_model/t0002-b"]
+    assert [line.split()[0] for line in told] == [*files, "t0002-b"]
+    assert all("within" in line for line in told[:-1])
+    assert "trained in bfloat16" in told[-1] and "beyond" in told[-1]
+    assert all((tmp_path / file).exists() for file in files)
+    meta = onnxruntime.InferenceSession(tmp_path / "onnx/t0002-b.onnx").get_modelmeta().custom_metadata_map
+    assert (meta["trial"], meta["trained_in"], meta["fit"]) == ("t0002-b", "bfloat16", "pad")
+
+
+def test_no_format_writes_nothing(tmp_path):
+    write_formats(tmp_path, [], [(member("t0001-a"), None)], "pad", pytest.fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_weights_stay_those_that_were_trained():
+    narrow = livened("encoder_decoder", mixed_precision=True)
+    before = narrow.get_weights()
+    wide = in_float32(member("t0002-b", mixed_precision=True), narrow)
+    wide.trainable_variables[0].assign_add(1.0 + wide.trainable_variables[0])
+    assert all((a == b).all() for a, b in zip(before, narrow.get_weights(), strict=True))
