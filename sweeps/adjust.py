@@ -14,6 +14,8 @@ from sweeps.spec.source import Document
 
 FREE_SECTIONS = ("trial", "keep", "cluster")
 FREE_KEYS = ("data.root", "data.reviews", "prepare.cache", "prepare.stream", "data.license")
+# the fingerprint of the data tells what came of it
+COUNTED_KEYS = ("data.reviews_until",)
 ALLOWED = ", ".join((*(f"{name}.…" for name in FREE_SECTIONS), *FREE_KEYS))
 
 
@@ -40,7 +42,7 @@ def adjusted(resolved: Mapping[str, Any], overrides: Sequence[str]) -> dict[str,
 def experiment(plain: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved spec that makes the experiment: without what `adjusted` may change, and without the name."""
     kept = {key: value for key, value in plain.items() if key not in (*FREE_SECTIONS, "name")}
-    for dotted in FREE_KEYS:
+    for dotted in (*FREE_KEYS, *COUNTED_KEYS):
         section, _, key = dotted.partition(".")
         if isinstance(kept.get(section), Mapping):
             kept[section] = {name: value for name, value in kept[section].items() if name != key}

@@ -30,6 +30,8 @@ class Cohort:
     Attributes:
         reviewed: pseudonyms of the corrected cases from `data.reviews`, which are trained on only.
         left_out: corrected cases that were not taken, each with its reason.
+        reviews_until: reviews that were read; None without `data.reviews`.
+        later_reviews: those that came after them, since the sweep began.
     """
 
     cases: tuple[Case, ...]
@@ -38,6 +40,8 @@ class Cohort:
     warnings: tuple[Problem, ...]
     reviewed: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    reviews_until: int | None = None
+    later_reviews: int = 0
 
     @property
     def folds(self) -> int:

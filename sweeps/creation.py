@@ -117,6 +117,7 @@ def create_sweep(
         UsageError: another sweep took the name in the meantime.
     """
     # In a container every driver may have the same pid, and one of them may have died here.
+    spec = _counted(spec, cohort)
     aside = SweepFolder(folder.path.with_name(f".{folder.name}.{os.getpid()}.{secrets.token_hex(4)}"))
     aside.path.mkdir(parents=True)
     try:
@@ -131,6 +132,12 @@ def create_sweep(
     except BaseException:
         shutil.rmtree(aside.path, ignore_errors=True)
         raise
+
+
+def _counted(spec: Spec, cohort: Cohort) -> Spec:
+    """The spec with the number of reviews that there are now, so that those to come change nothing in this sweep."""
+    data = spec.data.model_copy(update={"reviews_until": cohort.reviews_until})
+    return spec.model_copy(update={"data": data})
 
 
 def _fill(folder: SweepFolder, spec: Spec, source: Source, cohort: Cohort) -> None:

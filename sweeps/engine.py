@@ -85,7 +85,8 @@ def review_lines(cohort: Cohort) -> list[str]:
         "test; the data's fingerprint tells"
     ]
     left = [f"left out a corrected case: {line}" for line in cohort.left_out]
-    return [*(added if count or left else []), *left]
+    later = [f"reviews that came after this sweep began, left to the next one: {cohort.later_reviews}"]
+    return [*(added if count or left else []), *left, *(later if cohort.later_reviews else [])]
 
 
 def interruptible(reporter: Reporter) -> Interrupts:

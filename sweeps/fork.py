@@ -115,6 +115,7 @@ def forked_spec(parent: SweepFolder, fork: Fork) -> Spec:
         spec = extended_spec(spec, fork.space, fork.file)
     plain = adjusted(spec.resolved(), ())
     plain["name"] = fork.name
+    plain["data"]["reviews_until"] = None  # a new sweep takes the reviews that there are now
     if fork.trials is not None:
         (plain["stages"][-1] if plain["stages"] else plain["search"])["trials"] = fork.trials
     if fork.epochs is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from results.reviews import (
     parse_prediction,
     read_reviews,
 )
-from results.reviews.record import CASES, MASK, make_folder
+from results.reviews.record import CASES, MASK, make_folder, older_mask
 from results.storage import sync_folder
 from sweeps.errors import UsageError
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from liverseg.data import Case, Problem
     from liverseg.preprocess.arrays import NativeReference
     from liverseg.volume import Header
+    from sweeps.handover.scan_job import ScanJob
 
 ENDS = ("_seg.json", "_seg.nii.gz", "_seg.html", "_seg.png")
 """Endings of a prediction's files; the first is its record."""
@@ -83,7 +83,10 @@ def take_review(asked: Asked) -> Taken:
         DataError: scan or mask cannot be read, or a DICOM series breaks a rule.
         ResultsError: the record of reviews is damaged, or disk or folder refuse.
     """
+    from sweeps.handover.scan_files import as_nifti, scratch_beside
+
     _check_words(asked)
+    beside = _on_the_disk_of(asked.folder)
     record = find_record(asked.prediction)
     prediction = _parsed(record)
     mask = record.with_name(prediction.mask_file)
@@ -98,11 +101,11 @@ def take_review(asked: Asked) -> Taken:
         verdict=asked.verdict,
         note=" ".join(asked.note.split()),
     )
-    with _scratch(asked.folder) as place:
-        scan = _checked_scan(asked.scan or Path(prediction.scan_path), prediction, place)
-        if asked.verdict != CORRECTED:
-            return Taken(append_review(asked.folder, review))
-        return _take_correction(asked, review, _Sources(scan, mask, place))
+    job = _checked_scan(asked.scan or Path(prediction.scan_path), prediction)
+    if asked.verdict != CORRECTED:
+        return Taken(append_review(asked.folder, review))
+    with scratch_beside(beside) as place:
+        return _take_correction(asked, review, _Sources(as_nifti(job, place).path, mask, place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,28 +171,26 @@ def _check_mask(mask: Path, prediction: ReviewedPrediction) -> None:
         raise UsageError("the mask is not the one that was predicted: it was changed", where=str(mask), next_step=step)
 
 
-def _checked_scan(path: Path, prediction: ReviewedPrediction, place: Path) -> Path:
-    """The scan as a NIfTI file, once it is found to be the one that was predicted."""
-    from sweeps.handover.scan_files import as_nifti
+def _checked_scan(path: Path, prediction: ReviewedPrediction) -> ScanJob:
+    """The scan, once it is found to be the one that was predicted."""
+    from sweeps.handover.scan_files import scan_sha256
     from sweeps.handover.scan_job import ScanJob
 
     if not path.exists():
         raise UsageError("the scan is not there any more", where=str(path), next_step="say where it is: --scan PLACE")
-    scan = as_nifti(ScanJob(prediction.scan.name, path, prediction.scan.kind, place), place)
-    if scan.sha256 != prediction.scan.sha256:
+    job = ScanJob(prediction.scan.name, path, prediction.scan.kind, path.parent)
+    if scan_sha256(job) != prediction.scan.sha256:
         step = "say where the scan is: --scan PLACE, or predict this one"
         raise UsageError("the scan is not the one that was predicted", where=str(path), next_step=step)
-    return scan.path
+    return job
 
 
-def _scratch(folder: Path) -> AbstractContextManager[Path]:
-    """A folder on the disk of the reviews, that is gone in the end."""
-    from sweeps.handover.scan_files import scratch_beside
-
+def _on_the_disk_of(folder: Path) -> Path:
+    """A folder on the disk of the reviews, in which a corrected case is made: theirs, or the one above it."""
     beside = folder if folder.is_dir() else folder.parent
     if not beside.is_dir():
         raise UsageError("no such folder", where=str(beside), next_step="make it, or choose another: --reviews DIR")
-    return scratch_beside(beside)
+    return beside
 
 
 def _take_correction(asked: Asked, review: Review, sources: _Sources) -> Taken:
@@ -293,9 +294,13 @@ def link_or_copy(source: Path, target: Path) -> bool:
 
 
 def _putting(folder: Path, place: Path, files: tuple[Path, ...]) -> Callable[[], None]:
+    from liverseg.data import file_sha256
+
     def put() -> None:
         make_folder(folder / CASES)
         make_folder(place)
+        if (place / MASK).exists():
+            (place / MASK).replace(place / older_mask(file_sha256(place / MASK)))
         for file in files:
             file.replace(place / file.name)
         sync_folder(place)

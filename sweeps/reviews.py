@@ -28,11 +28,13 @@ class _Joining:
 def reviewed_files(spec: Spec) -> list[CaseFiles]:
     """Scan and mask of every correction that counts, newest first, under their pseudonyms. None without `data.reviews`.
 
+    Where a sweep has begun, the reviews that were there then count.
+
     Raises:
         UsageError: there is no such folder, or it holds no reviews.
         LedgerError: the record of the reviews was changed.
     """
-    return [_files(spec, review) for review in _reviews(spec)]
+    return [_files(spec, review) for review in corrections(_reviews(spec)[0])][::-1]
 
 
 def with_reviews(
@@ -49,7 +51,8 @@ def with_reviews(
     """
     from liverseg.data import check_cohort
 
-    reviews = {review.scan.uid: review for review in _reviews(spec)}
+    taken, later = _reviews(spec)
+    reviews = {review.scan.uid: review for review in reversed(corrections(taken))}
     report = check_cohort(
         [_files(spec, review) for review in reviews.values()], on_case=on_case, threads=min(threads, len(reviews) or 1)
     )
@@ -67,20 +70,25 @@ def with_reviews(
         for one in whole
         if one.case is not None and one.name not in refused
     ]
-    return _joined(cohort, spec, good, older, errors, report.warnings)
+    counted = replace(cohort, reviews_until=len(taken), later_reviews=later)
+    return _joined(counted, spec, good, older, errors, report.warnings)
 
 
-def _reviews(spec: Spec) -> tuple[Review, ...]:
-    """The corrections that count, newest first."""
+def _reviews(spec: Spec) -> tuple[tuple[Review, ...], int]:
+    """The reviews that count, oldest first, and how many came later."""
     if spec.data.reviews is None:
-        return ()
+        return (), 0
     folder = Path(spec.data.reviews)
     found = read_reviews(folder)
     if not found:
         what = "no reviews there" if folder.is_dir() else "no such folder"
         step = "name the folder that `liversweep review` writes, or leave data.reviews out"
         raise UsageError(what, where="data.reviews", got=str(folder), next_step=step)
-    return tuple(reversed(corrections(found)))
+    until = spec.data.reviews_until or len(found)
+    if until > len(found):
+        what = "there are fewer reviews than when the sweep began"
+        raise UsageError(what, where=str(folder), got=len(found), allowed=until, next_step="restore the folder")
+    return found[:until], len(found) - until
 
 
 def _files(spec: Spec, review: Review) -> CaseFiles:

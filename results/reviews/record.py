@@ -1,7 +1,10 @@
 """The record of reviews: a folder with `reviews.jsonl`, a chained record, and the corrected cases.
 
     reviews/  reviews.jsonl  reviews.head
-              cases/<case uid>/  image.nii.gz  mask.nii.gz
+              cases/<case uid>/  image.nii.gz  mask.nii.gz  mask-<12 hex>.nii.gz …
+
+The newest correction of a scan is `mask.nii.gz`; one that it took the place of is kept under the beginning of its
+SHA-256, so that a sweep that trained on it can go on.
 
 Every review stays in the record. What counts is the newest of a scan for each model; and of a scan's corrections the
 newest, unless the same model's prediction was accepted or rejected after it.
@@ -68,9 +71,15 @@ def case_folder(folder: Path, uid: str) -> Path:
 
 
 def correction_files(folder: Path, uid: str, correction: Correction) -> tuple[Path, Path]:
-    """Scan and mask of a correction."""
+    """Scan and mask of a correction, also where a newer one took its place."""
     place = case_folder(folder, uid)
-    return place / correction.image_file, place / MASK
+    older = place / older_mask(correction.mask_sha256)
+    return place / correction.image_file, older if older.exists() else place / MASK
+
+
+def older_mask(sha256: str) -> str:
+    """Name of a mask in whose place a newer one came."""
+    return f"mask-{sha256[:12]}.nii.gz"
 
 
 def standing(reviews: Iterable[Review]) -> tuple[Review, ...]:

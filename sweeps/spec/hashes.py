@@ -10,7 +10,7 @@ from typing import Any
 # renamed, moved, given more trials, more machine or more room, a sweep is still the same experiment; scans, those of
 # reviews too, have their own hash, and under which terms they may be used changes no number
 _FREE: Mapping[str, tuple[str, ...]] = {
-    "data": ("root", "reviews", "license"),
+    "data": ("root", "reviews", "reviews_until", "license"),
     "prepare": ("cache",),
     "search": ("trials",),
 }

@@ -86,6 +86,9 @@ class DataSection(Section):
     reviews: str | None = Field(None, min_length=1)
     """Folder of reviews (`liversweep review`), whose corrected cases join the training patients, never validation or test. A
     relative path starts at the folder of the spec file."""
+    reviews_until: int | None = Field(None, ge=1)
+    """Only the first so many reviews of the record count. A sweep keeps their number when it begins: later ones change nothing
+    in it."""
     split: SplitSection = SplitSection()
 
 

