@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def origin_of(name: str, sweep: Sweep, cohort: Cohort, choice: Choice) -> dict[str, Any]:
-    """Sweep, fingerprints, versions, pseudonyms of the cases by part, what their voxels hash to, and the smallest and largest liver trained on."""
+    """Sweep, fingerprints, versions; pseudonyms of the cases by part, and hashes of their voxels; the smallest and largest
+    liver trained on.
+    """
     record, fold = sweep.sweep, choice.trials[0].trial.fold
     parts = {part: [case.uid for case in cohort.part(part, fold)] for part in ("train", "validation", "test")}
     contents = {
