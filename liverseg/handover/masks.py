@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,11 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial.distance import pdist
 
-from liverseg.metrics.mask_file import cut
+from liverseg.handover.components import Components
+from liverseg.handover.pieces import box_of
 from liverseg.preprocess.arrays import Mask, NativeReference
 from liverseg.preprocess.orient import orientation_from
 from liverseg.volume import Header, write_nifti
-
-_TOUCHING = np.ones((3, 3, 3), np.uint8)
-"""Tumours are 26-connected, as where they are scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +71,51 @@ class Measurements:
 
 
 def measure(volume: NativeReference) -> Measurements:
-    """Volumes, and each tumour. All zero for an empty volume."""
+    """Volumes, and each tumour. All zero for an empty volume.
+
+    Memory: a few slices, and what `Components` takes.
+    """
     voxel_ml = math.prod(volume.spacing_mm) / 1000.0
-    liver = int(np.count_nonzero(volume.labels)) * voxel_ml
-    # Numbers of tumours take four bytes a voxel: only where there are tumours.
-    marked = cut(np.equal(volume.labels, 2).view(np.uint8), volume.spacing_mm)
-    if not marked.labels.size:
-        return Measurements(liver, 0.0, ())
-    parts, count = ndimage.label(marked.labels, _TOUCHING)
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)
-    first = volume.start[0] + marked.start[0]
-    found = [
-        _tumour(parts[box] == number, first + int(box[0].start), int(sizes[number]) * voxel_ml, volume.spacing_mm)
-        for number, box in enumerate(ndimage.find_objects(parts), start=1)
+    liver_ml = int(np.count_nonzero(volume.labels)) * voxel_ml
+    box = box_of(volume.labels, 2)
+    inside = volume.labels[box]
+    parts = Components(inside.shape, lambda part: inside[part] == 2)
+    sizes = parts.voxels[1:, 0]
+    found = _extents(parts, volume.start[0] + box[0].start, volume.spacing_mm)
+    tumours = [
+        Tumour(int(size) * voxel_ml, longest_mm, (first, last), at)
+        for size, (longest_mm, first, last, at) in zip(sizes, found, strict=True)
     ]
-    found.sort(key=lambda one: (-one.volume_ml, one.slices))
-    return Measurements(liver, int(sizes[1:].sum()) * voxel_ml, tuple(found))
+    tumours.sort(key=lambda one: (-one.volume_ml, one.slices))
+    return Measurements(liver_ml, int(sizes.sum()) * voxel_ml, tuple(tumours))
 
 
-def _tumour(
-    part: npt.NDArray[np.bool_], first: int, volume_ml: float, spacing_mm: tuple[float, float, float]
-) -> Tumour:
-    longest = [_longest_mm(plane, spacing_mm[1:]) for plane in part]
-    at = int(np.argmax(longest))
-    return Tumour(volume_ml, longest[at], (first, first + len(part) - 1), first + at)
+def _extents(
+    parts: Components, start: int, spacing_mm: tuple[float, float, float]
+) -> list[tuple[float, int, int, int]]:
+    """Of each component its longest distance in a slice, its first and last slice, and the first slice with the longest."""
+    found: list[tuple[float, int, int, int]] = [(-1.0, 0, 0, 0)] * parts.count
+    for part, numbers in parts.slabs():
+        for position, plane in enumerate(numbers, start=start + part.start):
+            for number, piece in _pieces(plane):
+                longest, first, _, at = found[number - 1]
+                now = _longest_mm(piece, spacing_mm[1:])
+                first = first if longest >= 0 else position
+                found[number - 1] = (
+                    (now, first, position, position) if now > longest else (longest, first, position, at)
+                )
+    return found
+
+
+def _pieces(plane: npt.NDArray[np.int32]) -> Iterator[tuple[int, npt.NDArray[np.bool_]]]:
+    """Number and mask, cut to its box, of each component that is in a plane."""
+    counts = np.bincount(plane.ravel())
+    counts[0] = 0
+    there = np.flatnonzero(counts)
+    local = np.zeros(len(counts), np.int32)
+    local[there] = np.arange(1, len(there) + 1, dtype=np.int32)
+    for number, box in zip(there, ndimage.find_objects(local[plane]), strict=True):
+        yield int(number), plane[box] == number
 
 
 def _longest_mm(plane: npt.NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> float:

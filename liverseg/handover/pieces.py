@@ -66,7 +66,7 @@ def _place_of_pieces(voxels: Integers) -> npt.NDArray[np.uint8]:
 
 def find_lesions(places: Mask) -> Lesions:
     """The lesions of a volume given by the places of its voxels; numbers are made of them anew for who asks for numbers."""
-    box = _box_of_lesions(places)
+    box = box_of(places, LESION)
     inside = places[box]
     numbers = Components(inside.shape, lambda part: inside[part] >= LESION, Classes(lambda part: inside[part], 6))
     # All voxels of a lesion have one place.
@@ -74,10 +74,11 @@ def find_lesions(places: Mask) -> Lesions:
     return Lesions(box, numbers, numbers.voxels.sum(axis=1), place)
 
 
-def _box_of_lesions(places: Mask) -> tuple[slice, slice, slice]:
-    used = [np.zeros(length, bool) for length in places.shape]
-    for index, plane in enumerate(places):
-        there = plane >= LESION
+def box_of(volume: Mask, least: int) -> tuple[slice, slice, slice]:
+    """The smallest box around all voxels of `least` or more; empty when there are none."""
+    used = [np.zeros(length, bool) for length in volume.shape]
+    for index, plane in enumerate(volume):
+        there = plane >= least
         rows = there.any(axis=1)
         if rows.any():
             used[0][index] = True

@@ -1,6 +1,6 @@
 """Memory of segmenting one very long scan: 512 x 512 x 1026, a gigabyte of voxels as float32, half of one as int16.
 
-    python -m tests.benchmarks.bench_predict [--slices 1026] [--architecture unet] [--answers NAMES] [--axis first] [--no-page] [--json FILE]
+    python -m tests.benchmarks.bench_predict [--slices N] [--architecture NAME] [--answers NAMES] [--axis first] [--no-page]
 
 The whole command is measured, `liversweep predict MODEL SCAN -o OUT`, with page and picture, one thread: the greatest
 resident memory that the kernel saw of its process, and CPU-seconds. The scan is a phantom of 128 x 128, each pixel repeated

@@ -110,7 +110,7 @@ def familiar_section(description: ModelDescription) -> Section:
     )
     tables = [CardTable(("feature of a scan", "training scans", "no warning within"), tuple(rows), (False, True, True))]
     livers = description.origin.get("liver_ml")
-    notes = ()
+    notes: tuple[str, ...] = ()
     if isinstance(livers, (list, tuple)) and len(livers) == 2:
         notes = (f"The livers of the training scans measure {livers[0]:.0f} to {livers[1]:.0f} mL.",)
     return Section("familiar", title, text, tables=tuple(tables), notes=notes)

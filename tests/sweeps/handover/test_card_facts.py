@@ -56,17 +56,17 @@ def test_scores_are_those_of_patients_with_intervals(tmp_path: Path) -> None:
     (network,) = facts_of(sweep_of(), spec_of(tmp_path)).networks
     liver, tumour = network.validation.scores
     wanted = summarise([one.liver for one in COHORT])
-    assert (liver.label, liver.patients, liver.mean) == ("liver", 6, pytest.approx(wanted.mean))
+    assert (liver.label, liver.patients, liver.mean) == ("liver", 6, wanted.mean)
     assert (liver.low, liver.high, liver.median) == (wanted.ci_low, wanted.ci_high, wanted.median)
     assert liver.low < liver.mean < liver.high and liver.hd95_mm == 2.0
-    assert (tumour.patients, tumour.mean, tumour.failures) == (4, pytest.approx(0.4), 1)
+    assert (tumour.patients, round(tumour.mean, 9), tumour.failures) == (4, 0.4, 1)
     assert tumour.hd95_mm == 4.0, "the missed one is infinite, and not the median"
 
 
 def test_a_false_tumour_counts_in_no_mean_but_by_itself(tmp_path: Path) -> None:
     (network,) = facts_of(sweep_of(), spec_of(tmp_path)).networks
     free = network.validation.free
-    assert free is not None and (free.patients, free.clean, free.false_ml) == (2, 1, pytest.approx(3.0))
+    assert free is not None and (free.patients, free.clean, free.false_ml) == (2, 1, 3.0)
 
 
 def test_tumours_are_told_by_size(tmp_path: Path) -> None:

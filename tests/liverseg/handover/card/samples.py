@@ -95,7 +95,8 @@ def facts(**changes: Any) -> CardFacts:
 
 def network(trial: str = "t0000-aa", **changes: Any) -> NetworkFacts:
     training = TrainingFacts(12, 12, 732, 188.0, "epochs", 540091.0, 9.7)
-    return NetworkFacts(**({"trial": trial, "rank": 1, "training": training, "validation": VALIDATION} | changes))
+    found: dict[str, Any] = {"trial": trial, "rank": 1, "training": training, "validation": VALIDATION}
+    return NetworkFacts(**(found | changes))
 
 
 def opened(**changes: Any) -> CardFacts:
