@@ -46,10 +46,9 @@ class Chosen:
         postprocess: to apply to every prediction.
         flips: whether to predict with flips.
         evidence: plain JSON values; undefined numbers are None. `patients`, `tumour_patients`, `tumour_free_patients`;
-            `before` and `after`, each with the mean Dice by label, their mean, and the share of tumour-free patients without
-            a false tumour; `gain`, the difference of the two means, and `limit`, the least gain and the standard error that
-            it was held to; `best`, the combination with the highest mean; `options`, every combination tried with its
-            scores; `sentence`. Where flips were compared also `flips`.
+            `before` and `after`, each with the figures of `OptionScores.row`; `gain`, the difference of the two means, and
+            `limit`, the least gain and the standard error that it was held to; `best`, the combination with the highest
+            mean; `options`, every combination tried with its figures; `sentence`. Where flips were compared also `flips`.
     """
 
     postprocess: PostProcess
@@ -203,11 +202,22 @@ def _sentence(scores: OptionScores, chosen: PostProcess, before: Mapping[str, An
     changes = ", ".join(
         f"{label} {before[label]:.3f} → {after[label]:.3f}" for label in scores.labels if before[label] is not None
     )
+    dropped = _dropped(before, after)
     return (
         f"Of {len(scores.options)} combinations, “{chosen.in_words()}” was chosen on the {who} of validation: mean Dice "
-        f"{before['mean']:.3f} → {after['mean']:.3f} ({changes}). It was chosen on the patients that score it, so the gain "
-        "is optimistic."
+        f"{before['mean']:.3f} → {after['mean']:.3f} ({changes}){dropped}. It was chosen on the patients that score it, so the "
+        "gain is optimistic."
     )
+
+
+def _dropped(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What it costs, where it drops tumours: Dice hardly notices small ones."""
+    if "true_tumours" not in before:
+        return ""
+    true, false = (before[name] - after[name] for name in ("true_tumours", "false_tumours"))
+    if not true and not false:
+        return ""
+    return f"; it drops {false} false tumour{'' if false == 1 else 's'} and {true} true one{'' if true == 1 else 's'}"
 
 
 def _flips_sentence(off: Chosen, on: Chosen, better: bool) -> str:

@@ -34,6 +34,7 @@ class OptionScores:
         self.labels = tuple(labels)
         self._dice: dict[str, list[Floats]] = {}
         self._false_voxels: dict[str, list[Floats]] = {}
+        self._tumours = np.zeros((len(self.options), 2), np.int64)
 
     def add(self, patient: str, scan: Tally) -> None:
         """Take in one scan of a patient."""
@@ -45,6 +46,7 @@ class OptionScores:
         wrong = [scan.counts("tumour", options)[0] for options in self.options]
         free = np.full(len(self.options), NAN) if scan.has_tumour else np.array(wrong, np.float64)
         self._false_voxels.setdefault(patient, []).append(free)
+        self._tumours += [scan.tumours(options) for options in self.options]
 
     @property
     def patients(self) -> int:
@@ -81,13 +83,21 @@ class OptionScores:
         return shares
 
     def row(self, option: int) -> dict[str, Any]:
-        """Figures of one combination: mean Dice by label, `mean` over labels, `tumour_free_clean`; None if undefined."""
+        """Figures of one combination; those that are undefined are None.
+
+        Mean Dice by label; `mean` over labels; where tumours were taught also `tumour_free_clean`, the share of tumour-free
+        patients without a false tumour, and the predicted tumours of all scans that are `true_tumours`, because they touch
+        one of the reference, or `false_tumours`.
+        """
         dice = self.by_patient()[:, option]
         figures = {label: finite_mean(dice[:, column]) for column, label in enumerate(self.labels)}
         figures["mean"] = finite_mean(figures.values())
         if "tumour" in self.labels:
             figures["tumour_free_clean"] = finite_mean([float(not wrong[option]) for wrong in self._of_tumour_free()])
-        return {name: None if np.isnan(value) else float(value) for name, value in figures.items()}
+        found: dict[str, Any] = {name: None if np.isnan(value) else float(value) for name, value in figures.items()}
+        if "tumour" in self.labels:
+            found |= dict(zip(("true_tumours", "false_tumours"), self._tumours[option].tolist(), strict=True))
+        return found
 
     def _of_tumour_free(self) -> list[Floats]:
         """Voxels wrongly called tumour by combination, of each patient that has tumour in no scan."""

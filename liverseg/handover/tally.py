@@ -58,8 +58,7 @@ class Tally:
 
     def counts(self, label: str, chosen: PostProcess) -> tuple[int, int]:
         """Voxels of a label that post-processing leaves, and how many of them are that label in the reference."""
-        there = self._kept(chosen)
-        large = self.lesions[:, 0] >= chosen.least_voxels(self.voxel_mm)
+        there, large = self._kept(chosen), self._large(chosen)
         if label == "tumour":
             voxels, _, shared = self.lesions[there & large].sum(axis=0)
             return int(voxels), int(shared)
@@ -67,6 +66,16 @@ class Tally:
         # A small lesion that touches liver tissue is still liver.
         inside = self.lesions[there & (large | (self.place != LESION_ALONE))].sum(axis=0)
         return int(tissue[0] + inside[0]), int(tissue[1] + inside[1])
+
+    def tumours(self, chosen: PostProcess) -> tuple[int, int]:
+        """Predicted lesions that post-processing leaves: those that touch tumour of the reference, and those that do not."""
+        true = self.lesions[self._kept(chosen) & self._large(chosen), 2] > 0
+        return int(np.count_nonzero(true)), int(np.count_nonzero(~true))
+
+    def _large(self, chosen: PostProcess) -> npt.NDArray[np.bool_]:
+        """Lesions of at least the minimum size."""
+        large: npt.NDArray[np.bool_] = self.lesions[:, 0] >= chosen.least_voxels(self.voxel_mm)
+        return large
 
     def _kept(self, chosen: PostProcess) -> npt.NDArray[np.bool_]:
         """Lesions that lie where something stays, whatever their size."""

@@ -50,7 +50,10 @@ def test_stray_livers_are_found_to_cost_dice():
     assert chosen.postprocess == PostProcess(True, False, 0.0)
     assert chosen.flips is False
     evidence = chosen.evidence
-    assert evidence["after"] == {"liver": 1.0, "tumour": 1.0, "mean": 1.0, "tumour_free_clean": None}
+    perfect = {"liver": 1.0, "tumour": 1.0, "mean": 1.0, "tumour_free_clean": None}
+    assert evidence["after"] == {**perfect, "true_tumours": 6, "false_tumours": 0}
+    assert evidence["before"]["false_tumours"] == 6
+    assert "it drops 6 false tumours and 0 true ones" in evidence["sentence"]
     assert evidence["before"]["mean"] < 0.97
     assert evidence["gain"] == pytest.approx(1.0 - evidence["before"]["mean"])
     assert evidence["gain"] > evidence["limit"]["standard_error"] > 0
@@ -64,6 +67,16 @@ def test_specks_are_found_to_cost_dice_and_the_smallest_sufficient_size_is_taken
     predicted[0, 2:8:2, 2] = 2
     chosen = choose(cases([(liver(), predicted)] * 3), LABELS)
     assert chosen.postprocess == PostProcess(False, False, 0.25)
+
+
+def test_true_tumours_that_are_dropped_are_counted():
+    # Many specks pay with many false voxels; the one that is true goes with them.
+    truth, predicted = liver(), liver()
+    truth[3, 6, 2] = 2
+    predicted[0, 2:8:2, 2:8:2] = predicted[3, 6, 2] = 2
+    chosen = choose(cases([(truth, predicted)] * 2), LABELS)
+    assert chosen.postprocess.minimum_lesion_ml == 0.25
+    assert "it drops 10 false tumours and 2 true ones" in chosen.evidence["sentence"]
 
 
 def test_a_perfect_prediction_is_left_alone():

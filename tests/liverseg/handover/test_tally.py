@@ -13,6 +13,7 @@ from liverseg.handover.postprocess import NONE, PostProcess
 from liverseg.handover.tally import tally
 from liverseg.metrics.case import score_counts
 from liverseg.metrics.evaluate import confusion_of
+from liverseg.metrics.lesion import lesion_score
 from liverseg.metrics.mask_file import cut
 
 SPACING_MM = (10.0, 10.0, 10.0)
@@ -44,6 +45,8 @@ def test_its_dice_is_that_of_the_processed_volume(truth, predicted, chosen, at_o
         assert found.counts(label, chosen) == (score.prediction, score.intersection)
         assert found.dice(label, chosen) == score.dice or math.isnan(score.dice)
     assert found.has_tumour == expected.has_tumour
+    lesions = lesion_score(reference, chosen.apply(prediction)).prediction
+    assert found.tumours(chosen) == (lesions.touched, lesions.count - lesions.touched)
 
 
 def test_boxes_far_apart_and_empty_ones():
