@@ -166,7 +166,7 @@ def load_cohort(spec: Spec, *, threads: int, on_case: Callable[[CaseReport], Non
     cohort = Cohort(cases, parts, skipped, report.warnings)
     if spec.data.reviews is None:
         return cohort
-    from sweeps.reviews import with_reviews
+    from sweeps.reviews.corrected import with_reviews
 
     return with_reviews(cohort, spec, threads=threads, on_case=on_case)
 

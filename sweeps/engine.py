@@ -62,7 +62,7 @@ def checked_cohort(spec: Spec, reporter: Reporter) -> Cohort:
         DataError, ConfigError, UsageError: they cannot be used.
     """
     from sweeps.cohort import list_files
-    from sweeps.reviews import reviewed_files
+    from sweeps.reviews.corrected import reviewed_files
 
     count = len(list_files(spec)[0]) + len(reviewed_files(spec))
     threads = spec.cluster.cpus or usable_cpus()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from results.model_record import ValidationFacts
-    from sweeps.models import ModelLine
+    from sweeps.handover.models import ModelLine
 
 SCHEMA_VERSION = 1
 
@@ -28,7 +28,7 @@ def models(record: RecordOption = Path("models"), as_json: JsonOption = False) -
     """
     from liverseg.handover.description import NOTICE
     from results.model_record import read_record
-    from sweeps.models import line_document, model_lines
+    from sweeps.handover.models import line_document, model_lines
 
     found = read_record(record)
     with progress("reading models", len(found.models)) as advance:

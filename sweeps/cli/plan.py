@@ -27,7 +27,7 @@ def plan(
     from sweeps.costs.machine import this_machine
     from sweeps.disk import free_bytes
     from sweeps.prepare import cache_root, cache_store
-    from sweeps.reviews import reviewed_files
+    from sweeps.reviews.corrected import reviewed_files
     from sweeps.spec import load_spec
     from sweeps.spec.space import Space
     from sweeps.workplace import prepare_config, store_bytes

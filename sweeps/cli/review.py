@@ -12,7 +12,7 @@ from sweeps.cli.console import write_json, write_text
 from sweeps.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from sweeps.reviewing import Taken
+    from sweeps.reviews.taking import Taken
 
 ReviewsOption = Annotated[Path, typer.Option("--reviews", metavar="DIR", help="Folder of the reviews.")]
 
@@ -42,7 +42,7 @@ def review(
     scan, for you alone to read; data.reviews in a spec then trains the next sweep on it. A scan may be reviewed again: the newest
     review counts.
     """
-    from sweeps.reviewing import Asked, take_review
+    from sweeps.reviews.taking import Asked, take_review
 
     taken = take_review(
         Asked(

@@ -22,8 +22,8 @@ from sweeps.cli.options import (
 if TYPE_CHECKING:
     from liverseg.handover.folder import ModelFolder
     from sweeps.fleet import Fleet
-    from sweeps.labelled import Labelled, Source
-    from sweeps.validated import Validated
+    from sweeps.validation.labelled import Labelled, Source
+    from sweeps.validation.validated import Validated
 
 
 def validate(
@@ -69,8 +69,8 @@ def validate(
     from liverseg.metrics.evaluate import check_tolerance
     from results.model_record import note_validation, read_record
     from sweeps.handover.fleet_of import fleet_of
-    from sweeps.labelled import Source
-    from sweeps.validated import facts_of
+    from sweeps.validation.labelled import Source
+    from sweeps.validation.validated import facts_of
 
     check_tolerance(tolerance_mm)
     source = Source(
@@ -109,7 +109,7 @@ def _open(model: Path, against: Path | None) -> list[ModelFolder]:
 
 def _load(source: Source, models: list[ModelFolder]) -> Labelled:
     from cluster.local import usable_cpus
-    from sweeps.labelled import list_source, load_labelled
+    from sweeps.validation.labelled import list_source, load_labelled
 
     files, problems = list_source(source)
     with progress("checking", len(files)) as advance:
@@ -143,8 +143,8 @@ def _judged(data: Labelled, models: list[ModelFolder], fleet: Fleet, tolerance_m
     from cluster.local import usable_cpus
     from sweeps.fleet import in_this_process
     from sweeps.quiet_backend import load_backend
-    from sweeps.validated import jobs_of, judge, score_all, worker_bytes
-    from sweeps.validation import ValidationSettings
+    from sweeps.validation.validated import jobs_of, judge, score_all, worker_bytes
+    from sweeps.validation.worker import ValidationSettings
 
     fleet = replace(fleet, memory_bytes=worker_bytes(data.cases))
     here = in_this_process(len(data.cases), fleet)
@@ -175,7 +175,7 @@ def _refuse(errors: ExceptionGroup[Exception], cases: int) -> Any:
 
 
 def _show(found: Validated, as_json: bool, output: Path | None) -> None:
-    from sweeps.validation_document import as_document, write_document
+    from sweeps.validation.document import as_document, write_document
 
     document = as_document(found)
     if output is not None:
@@ -211,7 +211,7 @@ def _comparison(found: Validated) -> Any:
 
     from results.statistics.verdict import interval_text, p_text, signed
     from results.text import printable
-    from sweeps.validated import label_dice
+    from sweeps.validation.validated import label_dice
 
     assert found.old is not None
     new, old = (Text(printable(side.label)) for side in found.sides)

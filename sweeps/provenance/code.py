@@ -27,6 +27,8 @@ what is prepared, and under which variables a worker computes. Left out are repo
 better plot or another option must not make an old sweep refuse to go on. The other way round, whatever is listed here
 counts whole, comments included: it is better to ask once too often than to mix the numbers of two programs in one table.
 """
+AFTERWARDS = ("liverseg/handover/", "liverseg/dicom/")
+"""Of these sources those that have their turn when a sweep is over: no trial's number is made with them."""
 HEX_DIGITS = 12
 
 
@@ -36,7 +38,8 @@ def code_files(root: Path = ROOT) -> dict[str, str]:
     Twelve digits tell versions of a file apart; they are no protection against somebody who wants two to look the same.
     """
     paths = {path for pattern in NUMERICAL_SOURCES for path in root.glob(pattern) if path.is_file()}
-    names = {path.relative_to(root).as_posix(): path for path in paths}
+    named = {path.relative_to(root).as_posix(): path for path in paths}
+    names = {name: path for name, path in named.items() if not name.startswith(AFTERWARDS)}
     return {name: hashlib.sha256(names[name].read_bytes()).hexdigest()[:HEX_DIGITS] for name in sorted(names)}
 
 

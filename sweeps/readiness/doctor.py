@@ -77,7 +77,7 @@ def data_bytes_of(spec: Spec) -> int | None:
     from results.errors import ResultsError
     from sweeps.cohort import list_files
     from sweeps.errors import SweepError
-    from sweeps.reviews import reviewed_files
+    from sweeps.reviews.corrected import reviewed_files
 
     try:
         headers = [read_header(case.image) for case in (*list_files(spec)[0], *reviewed_files(spec))]

@@ -74,7 +74,7 @@ def look_at_data(spec: Mapping[str, Any]) -> DataFacts:
     from results.errors import ResultsError
     from sweeps.cohort import list_files
     from sweeps.errors import SweepError
-    from sweeps.reviews import reviewed_files
+    from sweeps.reviews.corrected import reviewed_files
     from sweeps.spec import spec_from_resolved
 
     checked = spec_from_resolved(spec)

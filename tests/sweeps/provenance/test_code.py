@@ -21,6 +21,7 @@ def source(tmp_path: Path) -> Path:
 def test_everything_that_decides_numbers_counts() -> None:
     files = code_files()
     expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / "liverseg").rglob("*.py")}
+    expected = {name for name in expected if not name.startswith(("liverseg/handover/", "liverseg/dicom/"))}
     for part in ("search", "executor", "spec"):
         expected |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "sweeps" / part).rglob("*.py")}
     names = ("cohort", "prepare", "shelf", "node_files", "stages", "engine", "workplace")

@@ -12,7 +12,7 @@ import pytest
 from liverseg.handover.folder import ModelFolder
 from results.model_record import ExportFacts, LabelResult, MemberFacts, ValidationFacts, note_export, note_validation
 from tests.promises.commands import refusal, said
-from tests.sweeps.validation_models import make_model, record_lines
+from tests.sweeps.validation.validation_models import make_model, record_lines
 
 
 def export_facts(model: ModelFolder, test: dict[str, float | None] | None = None) -> ExportFacts:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from liverseg.metrics.evaluate import MaskScore
     from liverseg.preprocess.arrays import NativeReference
 
-WORKER = "sweeps.validation:ValidationWorker"
-SEGMENTER = "sweeps.validation:model_segmenter"
+WORKER = "sweeps.validation.worker:ValidationWorker"
+SEGMENTER = "sweeps.validation.worker:model_segmenter"
 
 Segmenter = Callable[[Path, str], "NativeReference"]
 """Given an image and its case's name, the labels that a model finds, post-processed, in the display frame."""

@@ -13,7 +13,7 @@ import pytest
 from liverseg.data import CaseFiles, check_case
 from liverseg.errors import MemoryExceeded
 from tests.promises.commands import refusal, said
-from tests.sweeps.validation_models import (
+from tests.sweeps.validation.validation_models import (
     make_model,
     no_networks,
     record_lines,
@@ -208,7 +208,7 @@ def test_a_damaged_record_is_told_before_anything_is_scored(tmp_path: Path, monk
     assert said("validate", "new", "data", *WORDS, cwd=tmp_path).code == 0
     path = tmp_path / "models" / "record.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"cases":1', b'"cases":9'))
-    monkeypatch.setattr("sweeps.validated.score_all", None)
+    monkeypatch.setattr("sweeps.validation.validated.score_all", None)
     result = said("validate", "new", "data", *WORDS, cwd=tmp_path)
     assert result.code == 1 and "line 1" in refusal(result)
 
@@ -218,7 +218,7 @@ def test_nothing_is_decided_on_what_is_left_when_a_case_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None, code: int
 ) -> None:
     from liverseg.errors import DataError
-    from tests.sweeps.validation_models import stand_in
+    from tests.sweeps.validation.validation_models import stand_in
 
     def failing(model: Path) -> Any:
         segment = stand_in(model)
@@ -230,7 +230,7 @@ def test_nothing_is_decided_on_what_is_left_when_a_case_fails(
 
         return some
 
-    monkeypatch.setattr("sweeps.validation.model_segmenter", failing)
+    monkeypatch.setattr("sweeps.validation.worker.model_segmenter", failing)
     write_cases(tmp_path / "data", 3)
     make_model(tmp_path / "new")
     result = said("validate", "new", "data", *WORDS, "-o", "out", cwd=tmp_path)

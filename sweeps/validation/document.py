@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from results.storage import write_atomic
-from sweeps.validated import Judged, Validated, label_dice
+from sweeps.validation.validated import Judged, Validated, label_dice
 
 SCHEMA_VERSION = 1
 FILE = "validation.json"

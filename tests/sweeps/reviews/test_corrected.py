@@ -24,12 +24,12 @@ from sweeps.creation import portable
 from sweeps.engine import review_lines
 from sweeps.errors import UsageError
 from sweeps.folder import SweepFolder
-from sweeps.reviewing import Asked, Taken, take_review
-from sweeps.reviews import reviewed_files
+from sweeps.reviews.corrected import reviewed_files
+from sweeps.reviews.taking import Asked, Taken, take_review
 from sweeps.spec import Spec, load_spec, spec_hash
 from tests.promises.commands import refusal, said
 from tests.sweeps.in_process import Notes, extend, install, spec_file
-from tests.sweeps.predicted import MODEL, fixed_mask, predicted, scan_file
+from tests.sweeps.reviews.predicted import MODEL, fixed_mask, predicted, scan_file
 from tests.sweeps.test_bad_input import SPEC, scans
 
 

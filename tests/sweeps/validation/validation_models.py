@@ -95,8 +95,8 @@ def stand_in(model: Path) -> Any:
 @pytest.fixture
 def no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models segment by `stand_in`."""
-    monkeypatch.setattr("sweeps.validation.model_segmenter", stand_in)
-    monkeypatch.setattr("sweeps.validation._pin", lambda settings: None)
+    monkeypatch.setattr("sweeps.validation.worker.model_segmenter", stand_in)
+    monkeypatch.setattr("sweeps.validation.worker._pin", lambda settings: None)
     monkeypatch.setattr("sweeps.quiet_backend.load_backend", lambda environment: None)
 
 

@@ -16,7 +16,7 @@ from liverseg.data import case_uid, file_sha256
 from liverseg.volume import write_nifti
 from results.reviews import read_reviews
 from tests.promises.commands import refusal, said
-from tests.sweeps.predicted import AFFINE, MODEL, SHAPE, fixed_mask, labels, predicted, scan_file
+from tests.sweeps.reviews.predicted import AFFINE, MODEL, SHAPE, fixed_mask, labels, predicted, scan_file
 
 NOTICE = "Research software, not for clinical use."
 

@@ -18,8 +18,8 @@ from liverseg.handover.predictor import Predictor
 from liverseg.metrics.evaluate import MaskPair, score_pair
 from liverseg.preprocess.window import WindowParams
 from liverseg.volume import write_nifti
-from sweeps.validation import ValidationJob, ValidationSettings, ValidationWorker
-from tests.sweeps.validation_models import write_case
+from sweeps.validation.worker import ValidationJob, ValidationSettings, ValidationWorker
+from tests.sweeps.validation.validation_models import write_case
 
 SIZE_PX = 32
 
@@ -76,6 +76,8 @@ def test_two_models_at_once_score_as_evaluate_does(tmp_path: Path) -> None:
 def test_a_mask_on_another_grid_is_refused(tmp_path: Path) -> None:
     write_case(tmp_path, 0)
     write_nifti(tmp_path / "other.nii.gz", np.ones((9, 9, 9), np.uint8, order="F"), np.eye(4))
-    worker = ValidationWorker(ValidationSettings((), 2.0, segmenter="tests.sweeps.validation_models:stand_in"))
+    worker = ValidationWorker(
+        ValidationSettings((), 2.0, segmenter="tests.sweeps.validation.validation_models:stand_in")
+    )
     with pytest.raises(DataError, match="N5"):
         worker(ValidationJob("u", "p", "c", tmp_path / "volume-0.nii.gz", tmp_path / "other.nii.gz"), lambda _: None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sweeps.fleet import Answer, Fleet, work_through
-from sweeps.validation import WORKER, ValidationJob, ValidationSettings
+from sweeps.validation.worker import WORKER, ValidationJob, ValidationSettings
 
 if TYPE_CHECKING:
     from liverseg.data import Case
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from results.model_record import LabelResult, ValidationFacts
     from results.statistics import Comparison, Pair
     from results.statistics.promotion import Promotion
-    from sweeps.labelled import Labelled
+    from sweeps.validation.labelled import Labelled
 
 _PROCESS_BYTES = 10**9
 """What Python, the backend and the networks take, about."""

@@ -1,0 +1,1 @@
+"""What clinicians say of predictions: taken down, and trained on."""
