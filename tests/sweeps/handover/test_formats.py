@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
+from typing import Any
+
 import onnxruntime
 import pytest
 
 from liverseg.config import TrainConfig
+from liverseg.errors import ConfigError
 from liverseg.handover.description import Member
 from liverseg.handover.networks import in_float32
 from liverseg.preprocess.window import WindowParams
+from sweeps.handover.export import ExportWish, export_model
 from sweeps.handover.formats import ONNX, SAVED_MODEL, write_formats
 from tests.liverseg.handover.livened import livened
 
@@ -37,6 +42,14 @@ def test_every_network_in_every_format(tmp_path):
 
 def test_no_format_writes_nothing(tmp_path):
     write_formats(tmp_path, [], [(member("t0001-a"), None)], "pad", pytest.fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_packages_are_told_before_any_scan_is_predicted(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    nothing: Any = None  # Neither the sweep nor the workers are looked at.
+    with pytest.raises(ConfigError, match=r"pip install 'liversweep\[onnx\]'"):
+        export_model(nothing, tmp_path / "MODEL", ExportWish(onnx=True), nothing, nothing)
     assert list(tmp_path.iterdir()) == []
 
 
