@@ -21,6 +21,7 @@ class ModelLine:
         id: stands for every byte of it.
         export: its newest export; None where it was only validated.
         validations: oldest first.
+        compared: validations of other models against it, oldest first.
         state: what is found in the place that it was exported to.
         detail: what is wrong there, in one sentence; empty for a folder that is whole, or gone.
     """
@@ -28,6 +29,7 @@ class ModelLine:
     id: str
     export: ExportFacts | None
     validations: tuple[ValidationFacts, ...]
+    compared: tuple[ValidationFacts, ...]
     state: State
     detail: str = ""
 
@@ -48,7 +50,8 @@ def model_lines(record: ModelRecord, on_model: Callable[[], None] = lambda: None
     for model in record.models:
         export = record.export_of(model)
         state, detail = found_at(Path(export.path), model) if export else ("not exported here", "")
-        lines.append(ModelLine(model, export, record.validations_of(model), state, detail))
+        compared = record.comparisons_with(model)
+        lines.append(ModelLine(model, export, record.validations_of(model), compared, state, detail))
         on_model()
     return tuple(lines)
 
@@ -75,6 +78,7 @@ def line_document(line: ModelLine) -> dict[str, Any]:
         "name": line.name,
         "exported": {**asdict(export), "architectures": list(export.architectures)} if export else None,
         "validations": [asdict(one) for one in line.validations],
+        "compared": [asdict(one) for one in line.compared],
         "folder": line.state,
         "detail": line.detail or None,
     }

@@ -3,14 +3,12 @@
 Both take `slice`, float32 (batch, s, s, 1) with any number of slices, and give `logits`, float32 (batch, s, s, classes).
 What is written is read again from the disk and must give the network's own logits before it gets its name.
 
-The conversion goes through one traced function rather than through `keras.Model.export`, which names the output
-`output_0`, traces twice, and leaves `numpy.object` behind.
+Neither goes through `keras.Model.export`, which names the output `output_0`, traces twice and leaves `numpy.object`
+behind, and whose ONNX conversion takes 50 times the memory of the weights.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import logging
 import os
@@ -27,26 +25,12 @@ import numpy as np
 from liverseg.errors import ConfigError
 from liverseg.handover.agreement import Agreement, Program, Slices, agreement
 from liverseg.handover.description import FRAME, NOTICE, Member
+from liverseg.handover.onnx_graph import INPUT, OUTPUT, needed, onnx_bytes, require_onnx
 from liverseg.training.atomic import sync
 
-OPSET = 17
-"""Of ONNX: read by ONNX Runtime from 1.12 on (2022)."""
-INPUT, OUTPUT, BATCH = "slice", "logits", "batch"
 ABOUT = Path("assets.extra") / "about.json"
 """Where TensorFlow leaves room for what it does not read itself."""
-_NEEDED = ("onnx", "onnxruntime", "tf2onnx")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-
-
-def require_onnx() -> None:
-    """Refuse to begin what would end in `write_onnx` without its packages.
-
-    Raises:
-        ConfigError: one is not installed.
-    """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise _not_installed(", ".join(missing))
 
 
 def about_member(member: Member, fit: str) -> dict[str, str]:
@@ -92,7 +76,7 @@ def write_onnx(network: Any, path: Path, about: Mapping[str, str] = _NOTHING) ->
     require_onnx()
     with _undisturbed(), _aside(path) as aside:
         with _explained("ONNX", path):
-            content = _onnx_bytes(network, about)
+            content = onnx_bytes(network, about)
         aside.write_bytes(content)
         with _explained("ONNX", path):
             found = agreement(network, _onnx_program(aside))
@@ -127,34 +111,10 @@ def write_saved_model(network: Any, path: Path, about: Mapping[str, str] = _NOTH
     return found
 
 
-def _traced(network: Any) -> tuple[Any, Any]:
-    """The network in inference as a function of TensorFlow, and the signature that it is traced with."""
-    import tensorflow as tf
-
-    signature = tf.TensorSpec((None, *network.inputs[0].shape[1:]), tf.float32, name=INPUT)
-
-    def logits(slices: Any) -> dict[str, Any]:
-        return {OUTPUT: network(slices, training=False)}
-
-    return tf.function(logits, input_signature=[signature], autograph=False), signature
-
-
-def _onnx_bytes(network: Any, about: Mapping[str, str]) -> bytes:
-    function, signature = _traced(network)
-    model, _ = _needed("tf2onnx.convert").from_function(function, [signature], opset=OPSET)
-    for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = BATCH
-    helper, checker = _needed("onnx.helper"), _needed("onnx.checker")
-    helper.set_model_props(model, dict(about))
-    model.doc_string = about.get("notice", NOTICE)
-    checker.check_model(model)
-    return bytes(model.SerializeToString())
-
-
 def _onnx_program(path: Path) -> Program:
     import tensorflow as tf
 
-    runtime = _needed("onnxruntime")
+    runtime = needed("onnxruntime")
     options = runtime.SessionOptions()
     options.log_severity_level = 3
     # Left to itself it takes every core that it sees, and complains where it may not have them.
@@ -174,7 +134,10 @@ def _save_traced(network: Any, folder: Path) -> None:
     # The module owns the variables; the network itself would bring its layers, by the names of classes that a reader
     # does not have.
     module.weights = [variable.value for variable in network.variables]
-    module.serve, _ = _traced(network)
+    signature = tf.TensorSpec((None, *network.inputs[0].shape[1:]), tf.float32, name=INPUT)
+    module.serve = tf.function(
+        lambda slices: {OUTPUT: network(slices, training=False)}, input_signature=[signature], autograph=False
+    )
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
 
 
@@ -289,18 +252,3 @@ def _put_back(variable: str, before: str | None) -> None:
         os.environ.pop(variable, None)
     else:
         os.environ[variable] = before
-
-
-def _needed(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise _not_installed(f"{module}: {error}") from error
-
-
-def _not_installed(got: str) -> ConfigError:
-    return ConfigError(
-        "ONNX export needs packages that are not installed",
-        got=f"missing: {got}",
-        next_step="pip install 'liversweep[onnx]', or export without --onnx",
-    )

@@ -48,6 +48,10 @@ class ModelRecord:
         """The validations of a model, oldest first; not those in which it was only compared with."""
         return tuple(facts for facts in self.validations if facts.model == model)
 
+    def comparisons_with(self, model: str) -> tuple[ValidationFacts, ...]:
+        """The validations of other models against this one, oldest first."""
+        return tuple(facts for facts in self.validations if facts.against == model)
+
 
 def note_export(folder: Path, facts: ExportFacts) -> Entry:
     """Write down an export; returns once it is safely on disk.

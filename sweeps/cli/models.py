@@ -77,7 +77,9 @@ def _dice(means: Mapping[str, float | None]) -> str:
 
 
 def _verdicts(line: ModelLine) -> str:
-    return "\n".join(map(_verdict, line.validations)) or "–"
+    own = [(facts.time, _verdict(facts)) for facts in line.validations]
+    others = [(facts.time, f"{_day(facts.time)}: {facts.name} against it, {facts.outcome}") for facts in line.compared]
+    return "\n".join(text for _, text in sorted((*own, *others), key=lambda item: item[0])) or "–"
 
 
 def _verdict(facts: ValidationFacts) -> str:

@@ -72,18 +72,37 @@ def predict(
             settings,
             fleet,
             overwrite=overwrite,
-            on_scan=lambda done: _told(done, bar.scan),
+            on_scan=_Teller(len(jobs), bar.scan),
             on_slices=lambda job, done, total: bar.slices(job.name, done, total),
         )
     _show(found, as_json)
     _leave(found)
 
 
-def _told(done: Segmented, advance: Any) -> None:
-    advance(done.job.name)
-    if done.error is not None and _known(done.error):
-        note(f"error: {done.error}")
-    elif done.record is not None:
+class _Teller:
+    """Says on stderr what came of each scan: errors, warnings, and of several scans a line each, also for a log.
+
+    Args:
+        total: scans.
+        advance: moves the progress bar.
+    """
+
+    def __init__(self, total: int, advance: Any) -> None:
+        self._total, self._advance, self._done = total, advance, 0
+
+    def __call__(self, done: Segmented) -> None:
+        """A scan has ended."""
+        self._done += 1
+        self._advance(done.job.name)
+        if done.error is not None and _known(done.error):
+            note(f"error: {done.error}")
+        if done.record is None:
+            return
+        if self._total > 1:
+            volumes = done.record["volumes_ml"]
+            took = "kept from before" if done.kept else f"{done.record['seconds']:.0f} s"
+            figures = f"liver {volumes['liver']:.0f} mL, tumour {volumes['tumour']:.1f} mL"
+            note(f"[{self._done}/{self._total}] {done.job.name}: {figures}, {took}")
         for warning in done.record["warnings"]:
             note(f"warning: {done.job.name}: {warning['text']}")
 

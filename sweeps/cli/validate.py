@@ -60,8 +60,8 @@ def validate(
 ) -> None:
     """Score a model on labelled scans it was not trained on, with every metric; with --against, decide which model to use.
 
-    Both models segment the same patients, and paired tests compare them for each label. It ends with promote (better for a
-    label, worse for none), keep (not shown to be better, or worse for one) or underpowered (too few patients for any test).
+    Both models segment the same patients, and paired tests compare them for each label. It ends with promote (shown to be
+    better for a label, with no sign of being worse for another), keep, or underpowered (too few patients for any test).
     Cases that a model was trained on are left out. Scores and decision are added to the record that `liversweep models` shows.
 
     Research software, not for clinical use.

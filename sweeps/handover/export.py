@@ -88,8 +88,8 @@ def export_model(folder: SweepFolder, out: Path, wish: ExportWish, fleet: Fleet,
         ConfigError: there is something in the model's place, or a format cannot be written.
         DataError: a scan cannot be read.
     """
-    from liverseg.handover.exports import require_onnx
     from liverseg.handover.folder import check_free
+    from liverseg.handover.onnx_graph import require_onnx
 
     check_free(out)
     if wish.onnx:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cluster.local import usable_cpus
 from sweeps.errors import UsageError
 from sweeps.fleet import Fleet, in_this_process, work_through
 from sweeps.handover.scan_files import kept_record
@@ -77,6 +78,7 @@ def segment_all(
 
     if in_this_process(len(todo), fleet) and todo:
         load_backend(fleet.environment)
+        settings = replace(settings, threads=max(settings.threads, usable_cpus()))  # nobody else is at work
     worker = "sweeps.handover.prediction:PredictWorker"
     with closing(work_through(todo, worker, settings, fleet, tell=tell)) as answers:
         for answer in answers:

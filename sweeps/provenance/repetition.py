@@ -119,6 +119,9 @@ def _notes(document: Mapping[str, Any], whole: bool) -> list[str]:
         notes.append(
             f"The scans are looked for in {root}; elsewhere, add --set data.root=FOLDER. Their fingerprint: {data}"
         )
+    reviews = (resolved.get("data") or {}).get("reviews")
+    if whole and reviews:
+        notes.append(f"Corrected cases come from the reviews in {reviews}; elsewhere, add --set data.reviews=FOLDER.")
     if git and git["dirty"]:
         notes.append("The program's source was not as in its commit when the sweep was begun.")
     if document["code"]["differs"]:

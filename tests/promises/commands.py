@@ -29,8 +29,9 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("resume", "NAME"),
 )
 # `extend` and `retry` read what `resume` reads; `run` and `stop` take a sweep's name and read nothing that is there; `test`
-# reads what `resume` reads, and the kept weights: see `tests/sweeps/test_opening.py`.
-OTHERS = frozenset({"extend", "retry", "run", "stop", "test"})
+# reads what `resume` reads, and the kept weights: see `tests/sweeps/test_opening.py`; `export` likewise, see
+# `tests/sweeps/handover` and `test_hand_over.py`.
+OTHERS = frozenset({"export", "extend", "retry", "run", "stop", "test"})
 
 
 def named(command: tuple[str, ...], name: str) -> tuple[str, ...]:

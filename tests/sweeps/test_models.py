@@ -74,6 +74,25 @@ def test_every_model_with_its_scores_verdicts_and_folder(home: Path) -> None:
     assert table.code == 0 and "model.json" in table.err
 
 
+def test_a_model_shows_what_was_compared_with_it(home: Path) -> None:
+    two = record_lines(home / "models")[1]["model"]
+    facts = ValidationFacts(
+        model="m-ffffffffffff",
+        name="from elsewhere",
+        data="d" * 64,
+        cases=9,
+        patients=9,
+        labels=(LabelResult("liver", 9, 0.9, 0.8),),
+        against=two,
+        against_name="two",
+        outcome="promote",
+    )
+    note_validation(home / "models", facts)
+    lines = {line["id"]: line for line in json.loads(said("models", "--json", cwd=home).out)["models"]}
+    assert [one["model"] for one in lines[two]["compared"]] == ["m-ffffffffffff"] and lines[two]["validations"] == []
+    assert "from elsewhere against it, promote" in said("models", cwd=home).out
+
+
 def test_another_model_in_the_place_is_no_whole_one(home: Path) -> None:
     shutil.rmtree(home / "two")
     shutil.move(home / "three", home / "two")

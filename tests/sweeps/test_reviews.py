@@ -303,6 +303,8 @@ def test_a_sweep_with_reviews_keeps_to_those_it_began_with_and_is_not_resumed_wi
     assert "reviews" not in read_events(folder.ledger)[0].payload["spec"]["data"]
     assert json.loads(folder.file("resolved.json").read_text())["data"]["reviews"] == str(here / "reviews")
     assert any("1 corrected case from reviews" in line for line in extend(folder, trials=1))
+    repetition = said("show", str(folder.path), "--repro", cwd=here)
+    assert f"come from the reviews in {here / 'reviews'}; elsewhere, add --set data.reviews=FOLDER" in repetition.out
     review(here, 1, tumour=False)
     review(here, 1, "reject")
     other = review(here, 2).review.scan.uid

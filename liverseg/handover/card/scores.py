@@ -37,6 +37,11 @@ def test_section(description: ModelDescription, facts: CardFacts) -> Section:
     tests = [(_test_name(network, test, facts), test.scored) for network in facts.networks for test in network.tests]
     rows = [_row(name, score, facts) for name, scored in tests for score in scored.scores if score.patients]
     text = [facts.test or "Whether patients were kept apart for a test is not recorded."]
+    if len(facts.openings) > 1:
+        text.append(
+            "Only the first opening found patients that nothing was decided on: what was changed after it may have been changed "
+            "for what they showed."
+        )
     text += [f"Note of opening {opening.number}: {opening.note}" for opening in facts.openings if opening.note]
     if facts.openings and not rows:
         text.append("No network of this model was scored then, so that these patients say nothing of it.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from liverseg.handover.card.facts import CardFacts, ScoreFacts
-from liverseg.handover.card.reading import exported_scores, kind_text
+from liverseg.handover.card.reading import exported_scores, kind_text, treated
 from liverseg.handover.card.section import counted, dice_text, interval_text
 from liverseg.handover.description import ModelDescription
 
@@ -43,10 +43,14 @@ def _good(description: ModelDescription, facts: CardFacts) -> str:
     scores = exported_scores(description)
     if not scores and facts.networks:
         scores = facts.networks[0].validation.scores
-    parts = [f"On validation patients, who helped to choose it, {_dice(scores)}"] if scores else []
+    parts = [f"On validation patients, who helped to choose it, its mean Dice is {_dice(scores)}"] if scores else []
     test = facts.networks[0].tests[:1] if facts.networks else ()
     if test and test[0].scored.scores:
-        parts.append(f"On test patients, who were kept apart, {_dice(test[0].scored.scores)}")
+        apart = (
+            "who were kept apart" if test[0].opening == 1 else "who were kept apart at first but had been opened before"
+        )
+        whose = "that of its best network, as trained," if treated(description) else "it"
+        parts.append(f"On test patients, {apart}, {whose} is {_dice(test[0].scored.scores)}")
     text = ". ".join(parts) + "." if parts else "How good it is was not measured."
     if parts:
         text += " Dice is the overlap with the reference masks, which are taken for true: 1 is perfect, 0 is nothing in common."
@@ -61,4 +65,4 @@ def _dice(scores: Sequence[ScoreFacts]) -> str:
         interval = interval_text(score.low, score.high)
         more = "" if interval == "—" else f", 95 % interval {interval}"
         found.append(f"{dice_text(score.mean)} for {score.label} ({counted(score.patients, 'patient')}{more})")
-    return f"its mean Dice is {' and '.join(found)}"
+    return " and ".join(found)

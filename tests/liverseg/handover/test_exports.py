@@ -11,6 +11,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import tensorflow as tf
@@ -20,12 +21,15 @@ from liverseg.errors import ConfigError
 from liverseg.handover import exports
 from liverseg.handover.agreement import fixed_slices, logits_of
 from liverseg.handover.description import NOTICE, Member
-from liverseg.handover.exports import about_member, require_onnx, write_onnx, write_saved_model
+from liverseg.handover.exports import about_member, write_onnx, write_saved_model
 from liverseg.handover.networks import in_float32
+from liverseg.handover.onnx_graph import require_onnx
 from liverseg.models import ARCHITECTURES
+from liverseg.models.keras_blocks import KerasBlocks
 from liverseg.preprocess.arrays import stored_from_hu
 from liverseg.preprocess.window import WindowParams, apply_window
 from tests.liverseg.handover.livened import livened
+from tests.liverseg.models import plugged_network
 
 WRITERS = pytest.mark.parametrize("write", [write_onnx, write_saved_model])
 SHAPE = (32, 32, 1)
@@ -70,6 +74,28 @@ def test_both_formats_give_the_logits_of_every_architecture(architecture, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "a.onnx"]
 
 
+@WRITERS
+def test_layers_that_no_built_in_network_has(tmp_path, write):
+    blocks, image = KerasBlocks(seed=1, precision="float32"), keras.Input(SHAPE)
+    dropped = keras.layers.Dropout(0.5, seed=1)(blocks.upsample(blocks.max_pool(image, name="pool"), name="up"))
+    network = keras.Model(image, plugged_network.assemble(blocks, dropped, classes=2, width=4))
+    assert write(network, tmp_path / "a").holds
+
+
+@pytest.mark.parametrize("architecture", ["unet", "unet_resnet18"])
+def test_weights_lie_in_the_file_once_as_they_are_used(architecture, tmp_path):
+    network = livened(architecture)
+    write_onnx(network, tmp_path / "a.onnx")
+    graph = onnx.load(tmp_path / "a.onnx").graph
+    constants = {each.name for each in graph.initializer}
+    assert [value.name for value in graph.input] == ["slice"]
+    for node in graph.node:
+        if node.op_type in ("Conv", "ConvTranspose", "BatchNormalization"):
+            assert set(node.input[1:]) <= constants
+    stored = sum(np.prod(each.dims) for each in graph.initializer if each.data_type == onnx.TensorProto.FLOAT)
+    assert stored == network.count_params()
+
+
 def test_the_file_says_what_goes_in_and_what_comes_out(small, tmp_path):
     about = about_member(member(), "pad")
     write_onnx(small, tmp_path / "a.onnx", about)
@@ -105,36 +131,35 @@ def test_nothing_of_this_machine_is_written(small, tmp_path, write):
         assert b"liverseg" not in content
 
 
+def times(network, factor):
+    other = keras.models.clone_model(network)
+    other.set_weights([weight * np.float32(factor) for weight in network.get_weights()])
+    return other
+
+
+def of_one_slice(network):
+    image = keras.Input(SHAPE)
+    return keras.Model(image, keras.layers.Lambda(lambda logits: logits[:1])(network(image)))
+
+
 @WRITERS
-@pytest.mark.parametrize("change", [1.01, np.nan], ids=["other", "nan"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda network: times(network, 1.001), id="a thousandth"),
+        pytest.param(lambda network: times(network, np.nan), id="nan"),
+        pytest.param(of_one_slice, id="one slice only"),
+    ],
+)
 def test_a_file_with_other_logits_is_refused_and_removed(small, tmp_path, monkeypatch, write, change):
-    other = keras.models.clone_model(small)
-    other.set_weights([weight * np.float32(change) for weight in small.get_weights()])
-    honest = exports._traced
-    monkeypatch.setattr(exports, "_traced", lambda network: honest(other))
-    monkeypatch.setattr(exports, "_save_traced", _saving(other))
+    other, to_bytes, save = change(small), exports.onnx_bytes, exports._save_traced
+    monkeypatch.setattr(exports, "onnx_bytes", lambda network, about: to_bytes(other, about))
+    monkeypatch.setattr(exports, "_save_traced", lambda network, folder: save(other, folder))
     before = traces()
     with pytest.raises(ConfigError, match="other logits than the network, so it was not written") as caught:
         write(small, tmp_path / "a")
     assert "beyond" in str(caught.value) and "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == [] and traces() == before
-
-
-def _saving(other):
-    honest = exports._save_traced
-    return lambda network, folder: honest(other, folder)
-
-
-@WRITERS
-def test_a_batch_that_was_frozen_is_refused(small, tmp_path, monkeypatch, write):
-    def frozen(network):
-        signature = tf.TensorSpec((None, *SHAPE), tf.float32, name="slice")
-        return tf.function(lambda slices: {"logits": network(slices[:1])}, [signature]), signature
-
-    monkeypatch.setattr(exports, "_traced", frozen)
-    with pytest.raises(ConfigError, match="other logits"):
-        write(small, tmp_path / "a")
-    assert list(tmp_path.iterdir()) == []
 
 
 @WRITERS

@@ -52,9 +52,23 @@ def test_with_too_few_patients_for_any_test_nothing_is_decided(n: int) -> None:
 
 
 def test_a_label_without_enough_patients_is_named_and_decides_nothing() -> None:
-    found = decided(0.05, -0.3, ill=3)
+    found = decided(0.05, 0.0, ill=3, spread=0.0)
     assert found.outcome == "promote" and "for tumour there are too few patients to tell" in found.why
     assert decided(0.0, 0.3, ill=3).outcome == "keep"
+
+
+def test_a_sign_of_being_worse_is_enough_not_to_be_promoted() -> None:
+    """Three patients allow no test, and six losses with one gain perhaps no proof: the old model is kept all the same."""
+    few = decided(0.05, -0.3, ill=3)
+    assert few.outcome == "keep" and "better than old for liver, but may be worse for tumour (−0.3" in few.why
+    rows = []
+    for index, tumour in enumerate((-0.05, -0.06, -0.04, -0.05, -0.07, -0.03, 0.01)):
+        for model, more in (("new", (0.05 + index / 1000, tumour)), ("old", (0.0, 0.0))):
+            rows.append(PatientScore(model, 0, 0, f"p{index}", 0.8 + more[0], 0.5 + more[1], True))
+    comparison = compare(gather_scores(rows, models=("new", "old")))
+    pair = comparison.pair("new", "old", "tumour")
+    assert pair.outcome == "second better" or pair.ci_high < 0
+    assert promotion(comparison, "new", "old").outcome == "keep"
 
 
 def test_enough_patients_for_one_label_are_enough() -> None:

@@ -17,6 +17,7 @@ from liverseg.handover.card import (
     model_card,
 )
 from liverseg.handover.description import NOTICE, read_description
+from liverseg.handover.postprocess import NONE
 from tests.liverseg.handover.card.samples import CHOICE, described, facts, member, network, opened
 
 
@@ -55,7 +56,11 @@ def test_the_summary_is_enough_for_those_who_read_nothing_else() -> None:
 
 def test_scores_on_test_patients_stand_beside_those_on_validation() -> None:
     card = model_card(described(), opened())
-    assert "0.910 for liver (6 patients" in card["summary"][2] and "expect less" not in card["summary"][2]
+    good = card["summary"][2]
+    assert "who were kept apart, that of its best network, as trained, is 0.910 for liver (6 patients" in good
+    assert "expect less" not in good
+    alone = model_card(described(postprocess=NONE), opened())
+    assert "who were kept apart, it is 0.910 for liver" in alone["summary"][2]
     assert "opened once, on 2026-11-23" in section(card, "test")
     assert "without post-processing" in section(card, "test")
     assert rows(card, "test")[1][:4] == ["trial t0000-aa", "tumour", "4 (too few)", "0.400"]
@@ -79,6 +84,11 @@ def test_notes_of_openings_and_several_openings_are_told_apart() -> None:
     tests = (*first.networks[0].tests, replace(first.networks[0].tests[0], opening=2))
     card = model_card(described(), replace(first, openings=(*first.openings, again), networks=(network(tests=tests),)))
     assert "Note of opening 2: the weights were mended" in section(card, "test")
+    assert "Only the first opening" in section(card, "test") and "Only the first" not in section(
+        model_card(described(), first), "test"
+    )
+    late = model_card(described(), replace(first, networks=(network(tests=tests[1:]),)))
+    assert "had been opened before" in late["summary"][2] and "had been opened" not in card["summary"][2]
     assert [row[0] for row in rows(card, "test")] == [f"trial t0000-aa, opening {n}" for n in (1, 1, 2, 2)]
 
 
