@@ -67,7 +67,7 @@ def decide(found: Rehearsed, labels: Sequence[str], ways: Sequence[str], *, insi
 
 def _because(insist: bool) -> str:
     if insist:
-        return " The ensemble is exported because it was asked for."
+        return " The ensemble is exported all the same, for --keep-ensemble asks for it."
     return " The best network alone is exported; --keep-ensemble exports the ensemble all the same."
 
 

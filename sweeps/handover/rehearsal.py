@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from liverseg.preprocess.arrays import NativeReference
 
 SINGLE, SINGLE_FLIPS, ENSEMBLE, ENSEMBLE_FLIPS = "single", "single-flips", "ensemble", "ensemble-flips"
-WORKER_BYTES = 2 * 10**9
+WORKER_BYTES = 25 * 10**8
 """What a worker takes at most, about: the backend, the networks and one scan's labels."""
 
 

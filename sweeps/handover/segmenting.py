@@ -15,7 +15,7 @@ from sweeps.handover.scan_files import kept_record
 from sweeps.handover.scan_job import PredictSettings, ScanJob
 from sweeps.quiet_backend import load_backend
 
-WORKER_BYTES = 2 * 10**9
+WORKER_BYTES = 25 * 10**8
 """What a worker takes at most, about: the backend, the networks and one scan's labels."""
 
 
