@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +15,8 @@ from liverseg.handover.familiar import FEATURES, FamiliarRanges
 from liverseg.handover.features import ScanFeatures, require_ct, scan_features
 from liverseg.phantom import PhantomConfig, make_case
 from liverseg.volume import write_nifti
+from tests.sweeps.test_real_scans import SCANS as REAL
 
-REAL = Path(os.environ.get("LIVERSWEEP_REAL_CT", Path(__file__).parents[4] / "shared/data/real-ct"))
 USUAL = ScanFeatures(-1024.0, 1400.0, -110.0, 30.0, 200.0, 0.5, 0.005, 0.75, 2.5, 250.0, 380.0, 100)
 
 

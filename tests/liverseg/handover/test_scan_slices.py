@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import tracemalloc
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from liverseg.preprocess.arrays import NativeReference
 from liverseg.preprocess.orient import orientation_from
 from liverseg.volume import read_header, read_voxels, write_nifti
 from tests.liverseg.preprocess.scans import ORIENTATIONS, affine_for, display
+from tests.sweeps.test_real_scans import SCANS as REAL
 
-REAL = Path(os.environ.get("LIVERSWEEP_REAL_CT", Path(__file__).parents[4] / "shared/data/real-ct"))
 Floats = npt.NDArray[np.float32]
 
 
