@@ -117,8 +117,17 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
         LedgerError: with the number of the first line that does not fit (`line`), or the head does not.
         LockedError: another process has kept the record locked for ten seconds.
     """
-    with _locked(path, shared=True):
-        return tuple(_read(path)[0])
+    while True:
+        with _locked(path, shared=True) as held:
+            try:
+                entries = tuple(_read(path)[0])
+            except LedgerError:
+                if held or not _lock(path).exists():
+                    raise
+            else:
+                if held or not _lock(path).exists():
+                    return entries
+        # The first writer came while we read without a lock: its lock is there now.
 
 
 def _check_payload(event: str, payload: Mapping[str, Any]) -> None:
@@ -254,22 +263,30 @@ def _make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path, *, shared: bool = False) -> Iterator[None]:
-    """Hold the lock beside the record. A reader needs none where no writer has been yet, and makes no file."""
-    lock = path.with_name(f".{path.name}.lock")
+def _locked(path: Path, *, shared: bool = False) -> Iterator[bool]:
+    """Hold the lock beside the record. A reader holds none where no writer has been yet, and makes no file.
+
+    Yields:
+        Whether it is held.
+    """
+    lock = _lock(path)
     flags = os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT
     try:
         descriptor = os.open(lock, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
     except OSError as error:
         if shared and isinstance(error, (FileNotFoundError, NotADirectoryError)):
-            yield
+            yield False
             return
         raise ResultsError("the record cannot be locked", where=str(lock), got=error.strerror) from error
     try:
         _wait_for(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, path)
-        yield
+        yield True
     finally:
         os.close(descriptor)
+
+
+def _lock(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
 
 
 def _wait_for(descriptor: int, kind: int, path: Path) -> None:

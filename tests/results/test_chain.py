@@ -237,6 +237,23 @@ for number in range(20):
 """
 
 
+def test_a_reader_that_is_overtaken_by_the_first_writer_reads_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is looked at before the first entry is written, its head after: without a second look the end is missing."""
+    path, contents, came = tmp_path / "record.jsonl", chain._contents, []
+
+    def slow(looked_at: Path) -> bytes:
+        found = contents(looked_at)
+        if looked_at == path and not came:
+            came.append(True)
+            append_entry(path, "review", {"number": 1})
+        return found
+
+    monkeypatch.setattr(chain, "_contents", slow)
+    assert [entry.payload for entry in read_entries(path)] == [{"number": 1}]
+
+
 def test_two_writers_at_once_lose_no_entry(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", WRITE, str(path), name]) for name in "ab"]
