@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 from pathlib import Path
 from unittest import mock
@@ -49,6 +50,7 @@ def said(*words: str, cwd: Path) -> Result:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         mock.patch.object(sys, "argv", ["liversweep", *words]),
+        mock.patch.dict(os.environ),  # a command may set variables for its compute backend
     ):
         try:
             main()
