@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from liverseg.errors import ConfigError, DataError
+from liverseg.preprocess.levels import LevelCounts
 from liverseg.preprocess.native import HISTOGRAM_BINS, HISTOGRAM_LOW_HU, TISSUE_HU
 from liverseg.preprocess.orient import Orientation, orientation_from
 from liverseg.preprocess.stacks import Stack, VoxelFile, read_stacks
@@ -26,7 +27,6 @@ LEAST_RANGE_HU = 100.0
 MOST_DENSE = 0.2
 """Share of voxels above 500 HU that no scan of a trunk reaches: its bones are a few hundredths of it."""
 CT_RULE = "F1"
-_COUNT_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +88,15 @@ class FeatureMeter:
     """
 
     def __init__(self, image: VoxelFile, orientation: Orientation) -> None:
-        self._scale = image.scale
         self._shape = orientation.permute(image.header.shape)
         self._spacing_mm = orientation.permute(image.header.spacing_mm)
-        # Stacks hold integers of up to 16 bits, or HU between -32768 and 32768 that are rounded before counting.
-        limits = np.iinfo(image.header.dtype) if image.small else None
-        self._lowest, highest = (int(limits.min), int(limits.max)) if limits else (-32768, 32768)
-        self._levels = np.zeros(highest - self._lowest + 1, np.int64)
-        self._work = np.empty(_COUNT_AT_ONCE, np.intp)
+        self._levels = LevelCounts(image)
 
     def add(self, stack: Stack) -> None:
         """Count every voxel of one stack; its arrays may be overwritten afterwards."""
         for plane in stack.image:
             # A copy only where the plane is not stored as one block.
-            values = plane.ravel()
-            for start in range(0, len(values), _COUNT_AT_ONCE):
-                self._count(values[start : start + _COUNT_AT_ONCE])
-
-    def _count(self, values: npt.NDArray[Any]) -> None:
-        if values.dtype.kind == "f":
-            values = np.rint(values)
-        low = int(values.min())
-        levels = np.subtract(values, low, out=self._work[: len(values)], dtype=np.intp, casting="unsafe")
-        counts = np.bincount(levels)
-        self._levels[low - self._lowest :][: len(counts)] += counts
+            self._levels.add(plane.ravel())
 
     def features(self) -> ScanFeatures:
         """The features of all stacks taken in so far.
@@ -119,12 +104,10 @@ class FeatureMeter:
         Raises:
             ValueError: there was none.
         """
-        used = np.flatnonzero(self._levels)
-        if not used.size:
+        levels, counts = self._levels.by_hu()
+        if not counts.size:
             raise ValueError("no voxel was measured")
-        slope, intercept = self._scale
-        hu = np.rint((used + self._lowest).astype(np.float32) * slope + intercept).astype(np.float64)
-        counts = self._levels[used]
+        hu = levels.astype(np.float64)
         total = float(counts.sum())
         p05, p50, p95 = _body_percentiles(hu, counts)
         n, height, width = self._shape

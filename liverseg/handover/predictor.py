@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from liverseg.handover.description import Member
 from liverseg.handover.folder import ModelFolder
-from liverseg.handover.networks import Forward, forward_of, load_network
+from liverseg.handover.networks import load_network
 from liverseg.inference.native import Logits, NativeBox, native_box
 from liverseg.inference.native_mean import View, mean_box
+from liverseg.inference.predict import Forward
 from liverseg.preprocess.arrays import Image, NativeReference, PlaneMap, stored_from_hu
 from liverseg.preprocess.native import Crop, assemble
 from liverseg.preprocess.orient import Orientation, orientation_from
@@ -22,6 +23,7 @@ from liverseg.preprocess.planes import PlaneFitter, plane_map
 from liverseg.preprocess.prepare import AIR_HU
 from liverseg.preprocess.stacks import Stack, VoxelFile, read_stacks
 from liverseg.preprocess.window import apply_window
+from liverseg.training.weights import forward_of
 from liverseg.volume import Header, read_header
 
 MOST_SLICES = 8

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from liverseg.preprocess.arrays import NativeReference
+from liverseg.preprocess.levels import LevelCounts
 from liverseg.preprocess.orient import Orientation
 from liverseg.preprocess.stacks import Stack, VoxelFile
 
@@ -15,7 +16,6 @@ HISTOGRAM_BINS = 4096
 HISTOGRAM_LOW_HU = -1024
 TISSUE_HU = -200
 _TISSUE_STEP = 4
-_COUNT_AT_ONCE = 1 << 15
 
 Crop = tuple[int, int, int, npt.NDArray[np.uint8]]
 _Box = tuple[slice, slice]
@@ -42,14 +42,9 @@ class NativeFacts:
         self._shape = (header.shape[orientation.axes[0]], *(header.shape[axis] for axis in orientation.plane_axes))
         self._spacing_mm = orientation.permute(header.spacing_mm)
         self._crops: list[Crop] = []
-        # Allocated once: fresh memory of this size costs as much as the counting.
-        self._work = np.empty(_COUNT_AT_ONCE, np.intp)
+        self._levels = LevelCounts(image)
         self.labelled = np.zeros(self._shape[0], bool)
         self.tissue = np.zeros(self._shape[0], np.float32)
-        # Stacks hold integers of up to 16 bits, or HU between -32768 and 32768 that are rounded before counting.
-        limits = np.iinfo(header.dtype) if image.small else None
-        self._lowest, highest = (int(limits.min), int(limits.max)) if limits else (-32768, 32768)
-        self._levels = np.zeros(highest - self._lowest + 1, np.int64)
 
     def add(self, stack: Stack) -> None:
         """Take in one stack; its arrays may be overwritten afterwards."""
@@ -69,18 +64,7 @@ class NativeFacts:
         labels = mask[box].copy()
         self._crops.append((position, int(box[0].start), int(box[1].start), labels))
         # Contiguous copies of the box first: a boolean index into a view costs three times as much.
-        foreground = image[box].ravel()[labels.ravel() != 0]
-        for start in range(0, len(foreground), _COUNT_AT_ONCE):
-            self._count(foreground[start : start + _COUNT_AT_ONCE])
-
-    def _count(self, values: npt.NDArray[Any]) -> None:
-        """Add 1 to `_COUNT_AT_ONCE` foreground voxels to the histogram of stored values."""
-        if values.dtype.kind == "f":
-            values = np.rint(values)
-        low = int(values.min())
-        levels = np.subtract(values, low, out=self._work[: len(values)], dtype=np.intp, casting="unsafe")
-        counts = np.bincount(levels)
-        self._levels[low - self._lowest :][: len(counts)] += counts
+        self._levels.add(image[box].ravel()[labels.ravel() != 0])
 
     def _hu(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         slope, intercept = self._scale
@@ -88,10 +72,10 @@ class NativeFacts:
 
     def foreground_hu(self) -> npt.NDArray[np.int64]:
         """Counts of foreground voxels by HU, int64 `(4096,)`, see `PreparedCase`."""
-        hu = np.rint(self._hu(np.arange(len(self._levels)) + self._lowest))
+        hu, voxels = self._levels.by_hu()
         bins = np.clip(hu - HISTOGRAM_LOW_HU, 0, HISTOGRAM_BINS - 1).astype(np.intp)
         counts = np.zeros(HISTOGRAM_BINS, np.int64)
-        np.add.at(counts, bins, self._levels)
+        np.add.at(counts, bins, voxels)
         return counts
 
     def reference(self) -> NativeReference:

@@ -5,10 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from liverseg.config import TrainConfig
 from liverseg.errors import ConfigError
 from liverseg.inference.predict import Forward
 from liverseg.inference.volumes import predicted_volumes
@@ -18,10 +14,9 @@ from liverseg.metrics.full import FullScore, full_score
 from liverseg.metrics.summary import summarise
 from liverseg.preprocess.arrays import Pack
 from liverseg.preprocess.window import WindowParams
-from liverseg.training.device import memory_errors
 from liverseg.training.full_scores import full_record
 from liverseg.training.record import plain
-from liverseg.training.weights import load_best, read_best
+from liverseg.training.weights import config_of, forward_of, load_best, read_best
 
 _CASE = ("uid", "patient", "dice_liver", "dice_tumour", "has_tumour")
 
@@ -45,35 +40,18 @@ def score_held_out(folder: Path, scans: Pack) -> dict[str, Any]:
         MemoryExceeded: a batch did not fit.
     """
     values, _ = read_best(folder)
-    config = _config(values)
+    config = config_of(values)
     if scans.image.shape[1] != config.get("size"):
         what = "the scans were not prepared at the network's size"
         raise ConfigError(what, where=str(folder), got=scans.image.shape[1], allowed=config.get("size"))
     batch = int(min(config.get("batch_size"), scans.image.shape[0]))
-    scores = _scores(_forward(load_best(folder)), scans, WindowParams(**values["window"]), config.labels, batch)
+    scores = _scores(forward_of(load_best(folder)), scans, WindowParams(**values["window"]), config.labels, batch)
     cases = [score.case for score in scores]
     metrics = dict(summarise(cases, config.labels))
     metrics = {"test_dice": metrics.pop("val_dice"), **metrics}
     rows = [case.as_dict() for case in cases]
     record = plain({"metrics": metrics, "cases": [[row.get(name) for name in _CASE] for row in rows]})
     return full_record(record, scores, config.labels)
-
-
-def _config(values: dict[str, Any]) -> TrainConfig:
-    return TrainConfig(
-        architecture=values["architecture"],
-        options=values["options"],
-        parameters=values["parameters"],
-        labels=tuple(values["labels"]),
-    )
-
-
-def _forward(model: Any) -> Forward:
-    def predict(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        with memory_errors("prediction"):
-            return np.asarray(model.predict_on_batch(images), np.float32)
-
-    return predict
 
 
 def _scores(

@@ -79,8 +79,9 @@ class Rehearsal:
         }
 
     def _load(self) -> None:
-        from liverseg.handover.networks import forward_of, member_of
+        from liverseg.handover.networks import member_of
         from liverseg.handover.predictor import Engine
+        from liverseg.training.weights import forward_of
 
         found = [member_of(*checkpoint) for checkpoint in self._cast.checkpoints]
         networks = [(member, forward_of(model)) for member, _, model in found]

@@ -18,6 +18,9 @@ from liverseg.training.atomic import sync
 from sweeps.errors import UsageError
 from sweeps.handover.scan_job import MASK_END, PAGE_END, PICTURE_END, RECORD_END, ScanJob
 
+_ENDS = (PAGE_END, PICTURE_END, MASK_END, RECORD_END)
+"""In the order in which they are put in place."""
+
 
 @dataclass(frozen=True, slots=True)
 class NiftiScan:
@@ -67,7 +70,7 @@ def put_in_place(job: ScanJob, place: Path) -> None:
         OSError: the disk cannot be written; without the record, which comes last, nothing counts as predicted.
     """
     job.file(RECORD_END).unlink(missing_ok=True)
-    for end in (PAGE_END, PICTURE_END, MASK_END, RECORD_END):
+    for end in _ENDS:
         made, target = place / job.file(end).name, job.file(end)
         if made.exists():
             sync(made)
@@ -90,7 +93,7 @@ def kept_record(job: ScanJob, model_id: str, how: dict[str, Any]) -> dict[str, A
     """
     record = read_record(job.file(RECORD_END))
     if record is None:
-        there = [job.file(end) for end in (MASK_END, RECORD_END, PAGE_END) if os.path.lexists(job.file(end))]
+        there = [job.file(end) for end in _ENDS if os.path.lexists(job.file(end))]
         if there:
             raise _in_the_way(there[0], "a file that is no finished prediction")
         return None
