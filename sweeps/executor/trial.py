@@ -72,8 +72,9 @@ class Trial(tune.Trainable):
         """Nothing: see `save_checkpoint`."""
 
     def cleanup(self) -> None:
-        """Let go of the training."""
+        """Let go of the training, and of the working directory."""
         self._close()
+        self._leave(self._place)
 
     def _open(self, config: dict[str, Any]) -> None:
         self._close()

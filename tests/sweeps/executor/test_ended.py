@@ -142,9 +142,8 @@ def test_every_trial_ended_all_the_same(seen: dict[str, Any]) -> None:
 
 
 def test_tune_leaves_no_folder_for_each_trial(seen: dict[str, Any]) -> None:
-    """Of those that ran last a folder of the worker's, and one where a worker was given up; none of the driver's."""
-    failed = [event for event in read_events(seen["folder"].ledger) if event.name == "failed"]
-    assert len(seen["session"]) <= 2 * SLOTS + len(failed), seen["session"]
+    """None of the driver's, and none of a worker's that was let go: at most that of one that Ray killed as it went."""
+    assert len(seen["session"]) <= SLOTS, seen["session"]
     assert not [path for path in seen["session"] if "driver_artifacts" in path.parts]
     assert len(seen["tune"]) <= 2 * SLOTS, seen["tune"]
 
