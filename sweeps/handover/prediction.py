@@ -72,7 +72,7 @@ class PredictWorker:
         features, found = observed(self._predictor, scan.path, job.name, lambda done, total: tell((done, total)))
         volume = self._postprocess.apply(found.volume)
         measured = measure(volume)
-        refuse_empty(job, self._model, measured)
+        refuse_empty(self._model, measured.liver_ml, case=job.name, path=job.path)
         mask = place / job.file(MASK_END).name
         write_mask(mask, volume, found.header)
         record = {
@@ -81,7 +81,7 @@ class PredictWorker:
             **measured.as_json(),
             "postprocess": self._postprocess.as_json(),
             "flips": self._predictor.flips,
-            "warnings": [*scan.warnings, *unlike(self._model, features, measured)],
+            "warnings": [*scan.warnings, *unlike(self._model, features, measured.liver_ml)],
         }
         if self._settings.page:
             _write_pages(job, scan.path, found.header, volume, record, place)
