@@ -46,7 +46,10 @@ def _calm_graph(graph: Any) -> None:
         for position, argument in function.arg_attr.items():
             if _SPECIFIED in argument.attr and argument.attr[_SPECIFIED].s.isdigit():
                 argument.attr[_SPECIFIED].s = str(position).encode()
-    replace_texts(graph, {**names, **{old.encode(): new.encode() for old, new in names.items()}})
+    changes: dict[str | bytes, str | bytes] = {}
+    for old, new in names.items():
+        changes |= {old: new, old.encode(): new.encode()}
+    replace_texts(graph, changes)
     _sort(library, "function", lambda function: str(function.signature.name))
     _sort(library, "gradient", lambda gradient: str(gradient.function_name))
 
