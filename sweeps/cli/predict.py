@@ -57,7 +57,7 @@ def predict(
     """
     from liverseg.dicom import find_scans
     from sweeps.handover.fleet_of import fleet_of
-    from sweeps.handover.scan_job import PredictSettings, ScanJob
+    from sweeps.handover.scan_job import READING, PredictSettings, ScanJob
     from sweeps.handover.segmenting import WORKER_BYTES, segment_all
 
     fleet = fleet_of(
@@ -73,7 +73,7 @@ def predict(
             fleet,
             overwrite=overwrite,
             on_scan=_Teller(len(jobs), bar.scan),
-            on_slices=lambda job, done, total: bar.slices(job.name, done, total),
+            on_slices=lambda job, stage, done, total: bar.slices(job.name, done, total, reading=stage == READING),
         )
     _show(found, as_json)
     _leave(found)

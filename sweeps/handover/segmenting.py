@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from cluster.local import usable_cpus
 from sweeps.errors import UsageError
 from sweeps.fleet import Fleet, in_this_process, work_through
 from sweeps.handover.scan_files import kept_record
-from sweeps.handover.scan_job import PredictSettings, ScanJob
+from sweeps.handover.scan_job import READING, PredictSettings, ScanJob
 from sweeps.quiet_backend import load_backend
+
+OnSlices = Callable[[ScanJob, str, int, int], None]
 
 WORKER_BYTES = 25 * 10**8
 """What a worker takes at most, about: the backend, the networks and one scan's labels."""
@@ -43,7 +46,7 @@ def segment_all(
     *,
     overwrite: bool = False,
     on_scan: Callable[[Segmented], None] = lambda done: None,
-    on_slices: Callable[[ScanJob, int, int], None] = lambda job, done, total: None,
+    on_slices: OnSlices = lambda job, stage, done, total: None,
 ) -> tuple[Segmented, ...]:
     """Segment scans, each with its files written whole or not at all.
 
@@ -53,7 +56,7 @@ def segment_all(
         fleet: where; one scan is done in this process, without Ray.
         overwrite: do anew what is there.
         on_scan: called after each scan, in whatever order.
-        on_slices: called as slices are done.
+        on_slices: called as slices are done: the scan, `READING` (of a DICOM series) or `SEGMENTING`, how many of how many.
 
     Returns:
         One a job, in order.
@@ -66,7 +69,7 @@ def segment_all(
 
     model = open_model(settings.model)
     how = _how(settings, model.description)
-    found = {} if overwrite else {job: record for job in jobs if (record := kept_record(job, model.id, how))}
+    found = {} if overwrite else _kept(jobs, model.id, how, on_slices)
     made = [out for out in {job.out for job in jobs} if _make(out)]
     done = {job: Segmented(job, record, kept=True) for job, record in found.items()}
     for each in done.values():
@@ -89,6 +92,18 @@ def segment_all(
         with suppress(OSError):
             out.rmdir()  # where every scan failed, nothing is left
     return tuple(done[job] for job in jobs)
+
+
+def _kept(
+    jobs: Sequence[ScanJob], model_id: str, how: dict[str, Any], on_slices: OnSlices
+) -> dict[ScanJob, dict[str, Any]]:
+    """The records of scans that have been predicted in the same way."""
+    found = {}
+    for job in jobs:
+        record = kept_record(job, model_id, how, partial(on_slices, job, READING))
+        if record is not None:
+            found[job] = record
+    return found
 
 
 def _how(settings: PredictSettings, description: Any) -> dict[str, Any]:
