@@ -159,6 +159,7 @@ class Server:
         self._cluster = cluster
         self._raylets: dict[str, subprocess.Popen[bytes]] = {}
         self._prepared: Prepared | None = None
+        self._holders: list[Any] = []
 
     def up(self, count: int, environment: dict[str, str]) -> dict[str, int]:
         while len(self._alive()) < count:
@@ -167,6 +168,26 @@ class Server:
             # A lost machine leaves nothing behind, and so no zombie, in whose care its workers would go on.
             threading.Thread(target=raylet.wait, daemon=True).start()
         return {name: process.pid for name, process in self._alive().items()}
+
+    def door(self) -> dict[str, Any]:
+        """Where other commands join, and the variables with which they may."""
+        names = [name for name in os.environ if name.startswith("RAY_") and name != "RAY_TMPDIR"]
+        return {"address": self._cluster.address, "environment": {name: os.environ[name] for name in names}}
+
+    def hold(self, cpus: int) -> int:
+        """Take so many CPUs until `release`."""
+        import ray
+
+        remote: Any = ray.remote
+        self._holders = [remote(num_cpus=1)(Holder).remote() for _ in range(cpus)]
+        return sum(ray.get([holder.here.remote() for holder in self._holders], timeout=60))
+
+    def release(self) -> None:
+        """Give them back."""
+        import ray
+
+        while self._holders:
+            ray.kill(self._holders.pop())
 
     def sweep(
         self, name: str, trials: int, epochs: int, slots: int, stall_s: float | None = None, trainer: str | None = None
@@ -266,6 +287,14 @@ class Server:
 
     def _alive(self) -> dict[str, subprocess.Popen[bytes]]:
         return {name: process for name, process in self._raylets.items() if process.poll() is None}
+
+
+class Holder:
+    """Takes a CPU."""
+
+    def here(self) -> int:
+        """One."""
+        return 1
 
 
 def read_slices(prepared: Prepared) -> str:
