@@ -16,7 +16,7 @@ from cluster.doctor.everywhere import Node, ask_all, living_nodes, named
 from cluster.doctor.findings import Finding, Level, fail
 from cluster.doctor.judgement import judge_answers
 from cluster.errors import ClusterError
-from cluster.nodes import slots_on
+from cluster.nodes import is_lost, slots_on
 from sweeps.errors import SweepError
 from sweeps.readiness.meeting import MeetingFacts, meet
 from sweeps.readiness.node_facts import NodeFacts
@@ -59,7 +59,10 @@ class Admission:
             ClusterError: with every problem, a line each. Nothing was begun.
         """
         if self._asks:
-            self._admit([node for node in living_nodes() if self._has_room(node)])
+            # Ray counts a machine that was just lost among the living for a while.
+            self._admit(
+                [node for node in living_nodes() if self._has_room(node) and not is_lost(node.id)], "nothing was begun"
+            )
 
     def admit(self, machine: str) -> None:
         """Ask a machine, by Ray's id of it, unless it has been asked.
@@ -68,7 +71,7 @@ class Admission:
             ClusterError: it may not do any job.
         """
         if self._asks and machine not in self._admitted:
-            self._admit([node for node in living_nodes() if node.id == machine])
+            self._admit([node for node in living_nodes() if node.id == machine], "on a machine that joined later")
 
     def named(self, error: Exception, machine: str) -> Exception:
         """An error of a worker that cannot be made, with its machine's name where there are others."""
@@ -82,7 +85,7 @@ class Admission:
         fleet = self._fleet
         return slots_on(node.resources, cpus=fleet.cpus, gpus=fleet.gpus, memory_bytes=fleet.memory_bytes or None) > 0
 
-    def _admit(self, nodes: Sequence[Node]) -> None:
+    def _admit(self, nodes: Sequence[Node], so: str) -> None:
         from sweeps.readiness.node_judgement import HERE, judge_programs
 
         places = self._fleet.places
@@ -95,13 +98,13 @@ class Admission:
         findings += judge_reads(reads, here, views)
         for folder in map(str, places.writes):
             findings += judge_writes(folder, meet([node for node in nodes if node.label in views], folder))
-        self._refuse(findings)
+        self._refuse(findings, so)
         self._admitted |= {node.id for node in nodes}
 
-    def _refuse(self, findings: Sequence[Finding]) -> None:
+    def _refuse(self, findings: Sequence[Finding], so: str) -> None:
         failures = [str(finding) for finding in findings if finding.level is Level.FAIL]
         if failures:
-            heading = f"{len(failures)} problem{'s' * (len(failures) > 1)} on the cluster"
+            heading = f"{len(failures)} problem{'s' * (len(failures) > 1)} on the cluster; {so}"
             raise ClusterError("\n".join([heading, *(f"  {line}" for line in failures)]))
         for finding in findings:
             if finding.level is Level.WARN:

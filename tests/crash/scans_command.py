@@ -1,7 +1,7 @@
 """The command as installed, which notes which machine gets which scan: `python -m tests.crash.scans_command NOTES WORD…`.
 
-It hands out nothing before all workers are ready, unless FAKE_TOGETHER=0: the first to be ready might else have done all tiny
-scans before the others are. Each line of NOTES is the number of a job and Ray's id of the machine that gets it.
+It hands out nothing before FAKE_TOGETHER workers (2) are ready: the first to be ready might else have done all tiny scans before
+the others are. Each line of NOTES is the number of a job and Ray's id of the machine that gets it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class NotingCrew(Crew):
     def answers(self) -> Iterator[Answer]:
         import ray
 
-        if os.environ.get("FAKE_TOGETHER") != "0":
-            ray.wait([seat.doing for seat in self._seats], num_returns=len(self._seats), timeout=60)
+        if together := int(os.environ.get("FAKE_TOGETHER", "2")):
+            ray.wait([seat.doing for seat in self._seats], num_returns=together, timeout=60)
         return super().answers()
 
     def _hand(self, seat: Seat) -> None:

@@ -15,7 +15,7 @@ import pytest
 from liverseg.handover.familiar import FamiliarRanges
 from liverseg.handover.features import scan_features
 from liverseg.phantom import PhantomConfig, write_cohort
-from tests.crash.machines import Machines, lose
+from tests.crash.machines import Machines, can_hide, lose
 from tests.crash.processes import ROOT, Driver, no_process_left
 from tests.liverseg.handover.models import small_model
 
@@ -201,16 +201,25 @@ def test_a_command_that_waits_for_room_says_so(place: Place, tmp_path: Path) -> 
     assert names(tmp_path / "out") == everything(range(SCANS))
 
 
-def test_a_machine_that_differs_is_named_before_anything_is_begun(place: Place, tmp_path: Path) -> None:
+@pytest.mark.skipif(not can_hide(), reason="folders cannot be hidden from a machine here")
+def test_a_machine_that_differs_is_named_before_anything_is_begun(
+    place: Place, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """It has another Keras, does not have the scans, and has the folder of the results for itself."""
     machines = place.machines
     machines.up(1)
-    fake = tmp_path / "site" / "keras-0.1.dist-info"
-    fake.mkdir(parents=True)
+    (fake := tmp_path_factory.mktemp("site") / "keras-0.1.dist-info").mkdir()
     (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: keras\nVersion: 0.1\n")
-    other, raylet = list(machines.up(2, PYTHONPATH=f"{fake.parent}:{ROOT}").items())[-1]
+    found = machines.up(2, hidden=[place.scans, tmp_path], PYTHONPATH=f"{fake.parent}:{ROOT}")
+    name, raylet = list(found.items())[-1]
     command = place.begin(tmp_path, *place.predict)
     assert command.driver.wait() == 1 and not command.handed()
     lose(raylet)
-    assert "error: 1 problem on the cluster" in command.driver.text, command.driver.text
-    assert f"-{other[:6]}: keras 0.1 (here 3." in command.driver.text and "requirements.lock" in command.driver.text
+    first, *problems = (line for line in command.driver.text.splitlines() if line.startswith(("error", "  ")))
+    assert first == "error: 3 problems on the cluster; nothing was begun", command.driver.text
+    versions, files, results = problems
+    assert f"-{name[:6]}: keras 0.1 (here 3." in versions and "requirements.lock" in versions
+    assert f"-{name[:6]} does not see what this machine sees: {place.scans}/volume-0.nii.gz (No such file" in files
+    assert "and 4 more; mount one folder at the same path on every machine" in files
+    assert f"-{name[:6]} cannot write: {tmp_path / 'out'}: No such file" in results
     assert not (tmp_path / "out").exists()
