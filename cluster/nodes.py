@@ -69,6 +69,17 @@ def is_lost(name: str) -> bool:
     return node is None or not node["Alive"] or not _listens(node["NodeManagerAddress"], node["NodeManagerPort"])
 
 
+def head_answers() -> bool:
+    """Whether somebody listens where the head of the Ray that this process is connected to did.
+
+    When nobody does, most calls of Ray wait for the head, and after 60 s Ray (2.60) ends this process.
+    """
+    import ray
+
+    address, _, port = str(ray.get_runtime_context().gcs_address).rpartition(":")
+    return _listens(address, int(port))
+
+
 def _listens(address: str, port: int) -> bool:
     try:
         with socket.create_connection((address, port), timeout=CONNECT_S):

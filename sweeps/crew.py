@@ -18,6 +18,7 @@ from typing import Any
 
 from cluster.config import AttachedConfig, Config, LocalConfig
 from cluster.errors import ClusterError
+from cluster.nodes import head_answers
 from cluster.select import connect
 from sweeps.fleet import Answer, Fleet, Tell, room_here
 from sweeps.hand import Hand, Reply
@@ -91,7 +92,7 @@ class Crew:
         self._seats: list[Seat] = []
         self._starts_lost = 0
         self._losses: Counter[int] = Counter()
-        self._looked, self._told_of_wait = time.monotonic(), False
+        self._looked, self._told_of_wait, self._told_of_head = time.monotonic(), False, False
         for _ in range(seats):
             self._hire()
 
@@ -235,6 +236,8 @@ class Crew:
         import ray
         from ray.exceptions import RayError
 
+        if not self._head_answers():
+            return
         if not room_on_ray(self._fleet):
             raise ClusterError(
                 f"all machines with room for a worker are lost; {left} of {len(self._jobs)} scans were not done; start "
@@ -247,6 +250,18 @@ class Crew:
                 with suppress(RayError):  # whoever waits for it to begin finds out
                     self._settle(seat)
         self._tell_of_wait()
+
+    def _head_answers(self) -> bool:
+        """Whether there is anybody to ask; says it once when there is not, for Ray gives no reason when it ends this process."""
+        if head_answers():
+            self._told_of_head = False
+        elif not self._told_of_head:
+            self._told_of_head = True
+            self._fleet.say(
+                "Ray's head does not answer; Ray ends this command about a minute after it was lost, if it is not done before; then "
+                "start the cluster again and give the same command again"
+            )
+        return not self._told_of_head
 
     def _tell_of_wait(self) -> None:
         """Say it once for as long as workers wait for room."""
