@@ -258,8 +258,8 @@ class Crew:
         elif not self._told_of_head:
             self._told_of_head = True
             self._fleet.say(
-                "Ray's head does not answer; Ray ends this command about a minute after it was lost, if it is not done before; then "
-                "start the cluster again and give the same command again"
+                "Ray's head does not answer; Ray ends this command about a minute after it was lost, if it is not done before; "
+                "then start the cluster again and give the same command again"
             )
         return not self._told_of_head
 
