@@ -61,7 +61,7 @@ def predict(
     from sweeps.handover.segmenting import WORKER_BYTES, segment_all
 
     fleet = fleet_of(
-        workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, memory_bytes=WORKER_BYTES
+        workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, memory_bytes=WORKER_BYTES, say=note
     )
     place = out.expanduser().absolute()
     jobs = [ScanJob(scan.name, scan.path.absolute(), scan.kind, place) for scan in find_scans(scans)]

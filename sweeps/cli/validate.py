@@ -85,7 +85,7 @@ def validate(
     )
     models = _open(model, against)
     read_record(record)  # a damaged one is told before hours of work, not after
-    fleet = fleet_of(workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure)
+    fleet = fleet_of(workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, say=note)
     labelled = _load(source, models)
     found = _judged(labelled, models, fleet, tolerance_mm)
     note_validation(record, facts_of(found))

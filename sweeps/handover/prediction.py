@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liverseg.handover.postprocess import NONE
-from sweeps.handover.scan_files import NiftiScan, as_nifti, put_in_place, scratch_beside
+from sweeps.handover.scan_files import NiftiScan, as_nifti, put_in_place
 from sweeps.handover.scan_job import (
     MASK_END,
     PAGE_END,
@@ -21,6 +21,7 @@ from sweeps.handover.scan_job import (
     PredictSettings,
     ScanJob,
 )
+from sweeps.handover.scratch import scratch_beside
 
 if TYPE_CHECKING:
     from liverseg.preprocess.arrays import NativeReference

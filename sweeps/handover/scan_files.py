@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,17 +33,6 @@ class NiftiScan:
     path: Path
     sha256: str
     warnings: tuple[dict[str, Any], ...] = ()
-
-
-@contextmanager
-def scratch_beside(out: Path) -> Iterator[Path]:
-    """A folder in the folder of results, on the same disk, that is gone in the end."""
-    place = out / f".liversweep-{os.getpid()}-{secrets.token_hex(4)}"
-    place.mkdir(mode=0o700)
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def as_nifti(job: ScanJob, place: Path, on_slices: OnSlices = lambda done, total: None) -> NiftiScan:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import Any
 
 from cluster.local import usable_cpus
 from sweeps.errors import UsageError
-from sweeps.fleet import Fleet, in_this_process, work_through
+from sweeps.fleet import Fleet, Places, in_this_process, work_through
 from sweeps.handover.scan_files import kept_record
 from sweeps.handover.scan_job import READING, PredictSettings, ScanJob
+from sweeps.handover.scratch import clear_abandoned
 from sweeps.quiet_backend import load_backend
 
 OnSlices = Callable[[ScanJob, str, int, int], None]
@@ -64,34 +65,64 @@ def segment_all(
     Raises:
         DataError, ConfigError: the model cannot be used. Nothing was written.
         UsageError: other files are in the place of a prediction. Nothing was written.
+        ClusterError: a cluster cannot do it, or has lost all its machines. What was done is kept.
     """
     from liverseg.handover.folder import open_model
 
     model = open_model(settings.model)
+    outs = sorted({job.out for job in jobs})
+    for out in outs:
+        clear_abandoned(out)
     how = _how(settings, model.description)
     found = {} if overwrite else _kept(jobs, model.id, how, on_slices)
-    made = [out for out in {job.out for job in jobs} if _make(out)]
     done = {job: Segmented(job, record, kept=True) for job, record in found.items()}
     for each in done.values():
         on_scan(each)
     todo = [job for job in jobs if job not in found]
+    with _folders(outs), closing(_segment(todo, settings, fleet, on_slices)) as segmented:
+        for each in segmented:
+            done[each.job] = each
+            on_scan(each)
+    return tuple(done[job] for job in jobs)
+
+
+def _segment(
+    jobs: Sequence[ScanJob],
+    settings: PredictSettings,
+    fleet: Fleet,
+    on_slices: OnSlices,
+) -> Generator[Segmented]:
+    """Hand scans to the fleet; what came of each, as it comes."""
 
     def tell(index: int, message: Any) -> None:
-        on_slices(todo[index], *message)
+        on_slices(jobs[index], *message)
 
-    if in_this_process(len(todo), fleet) and todo:
+    if in_this_process(len(jobs), fleet) and jobs:
         load_backend(fleet.environment)
         settings = replace(settings, threads=max(settings.threads, usable_cpus()))  # nobody else is at work
     worker = "sweeps.handover.prediction:PredictWorker"
-    with closing(work_through(todo, worker, settings, fleet, tell=tell)) as answers:
+    reads = (settings.model, *(job.path for job in jobs))
+    fleet = replace(fleet, places=Places(reads, tuple({job.out for job in jobs})))
+    with closing(work_through(jobs, worker, settings, fleet, tell=tell)) as answers:
         for answer in answers:
-            each = Segmented(todo[answer.index], answer.value, answer.error)
-            done[each.job] = each
-            on_scan(each)
-    for out in made:
-        with suppress(OSError):
-            out.rmdir()  # where every scan failed, nothing is left
-    return tuple(done[job] for job in jobs)
+            yield Segmented(jobs[answer.index], answer.value, answer.error)
+
+
+@contextmanager
+def _folders(outs: Sequence[Path]) -> Iterator[None]:
+    """The folders of results; what a killed worker left in them goes, and so does one that was made and stayed empty."""
+    made: list[Path] = []
+    try:
+        for out in outs:
+            if _make(out):
+                made.append(out)
+        yield
+    finally:
+        for out in outs:
+            clear_abandoned(out)
+        for out in made:
+            with suppress(OSError):
+                out.rmdir()
 
 
 def _kept(

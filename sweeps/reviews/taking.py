@@ -90,7 +90,8 @@ def take_review(asked: Asked, on_slices: OnSlices = lambda name, done, total: No
         DataError: scan or mask cannot be read, or a DICOM series breaks a rule.
         ResultsError: the record of reviews is damaged, or disk or folder refuse.
     """
-    from sweeps.handover.scan_files import as_nifti, scratch_beside
+    from sweeps.handover.scan_files import as_nifti
+    from sweeps.handover.scratch import scratch_beside
 
     _check_words(asked)
     beside = _on_the_disk_of(asked.folder)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sweeps.errors import UsageError
-from sweeps.fleet import Answer, Fleet, work_through
+from sweeps.fleet import Answer, Fleet, Places, work_through
 from sweeps.validation.likeness import Likeness
 from sweeps.validation.worker import WORKER, ValidationJob, ValidationSettings
 
@@ -132,7 +132,10 @@ def score_all(
 
     Raises:
         ExceptionGroup: cases that could not be scored, all of them: no verdict is based on those that are left.
+        ClusterError: a cluster cannot do it, or has lost all its machines.
     """
+    scans = [path for job in jobs for path in (job.image, job.mask)]
+    fleet = replace(fleet, places=Places((*settings.models, *scans)))
     answers: dict[int, Answer] = {}
     with closing(work_through(jobs, WORKER, settings, fleet)) as coming:
         for answer in coming:
