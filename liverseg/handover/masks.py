@@ -70,12 +70,16 @@ class Measurements:
         }
 
 
-def measure(volume: NativeReference) -> Measurements:
+def measure(volume: NativeReference, voxel_ml: float | None = None) -> Measurements:
     """Volumes, and each tumour. All zero for an empty volume.
 
     Memory: a few slices, and what `Components` takes.
+
+    Args:
+        volume: the labels.
+        voxel_ml: of one voxel, `Header.voxel_ml`; None takes axes at right angles, as those of few scans quite are not.
     """
-    voxel_ml = math.prod(volume.spacing_mm) / 1000.0
+    voxel_ml = math.prod(volume.spacing_mm) / 1000.0 if voxel_ml is None else voxel_ml
     liver_ml = int(np.count_nonzero(volume.labels)) * voxel_ml
     box = box_of(volume.labels, 2)
     inside = volume.labels[box]
