@@ -126,11 +126,28 @@ def as_bytes(document: Any) -> bytes:
     return json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
 
 
-def check_free(path: Path) -> None:
-    """Refuse a place in which there is something.
+def check_outside(path: Path) -> None:
+    """Refuse a place within a model's folder: a file more, and nobody could use the model again.
 
     Raises:
-        ConfigError: there is.
+        ConfigError: the path, or a folder that it is in, is that of a model.
+    """
+    path = path.expanduser().absolute()
+    for folder in (real := Path(os.path.realpath(path)), *real.parents):
+        if (folder / CHECKSUMS).is_file() and (folder / DESCRIPTION).is_file():
+            raise ConfigError(
+                "nothing more goes into the folder of a model: its files are sealed",
+                where=str(path),
+                got=f"within the model {folder}",
+                next_step="choose a folder beside it with -o",
+            )
+
+
+def check_free(path: Path) -> None:
+    """Refuse a place in which there is something, or that lies within another model.
+
+    Raises:
+        ConfigError: there is, or it does.
     """
     path = path.expanduser().absolute()
     if os.path.lexists(path):
@@ -139,6 +156,7 @@ def check_free(path: Path) -> None:
             where=str(path),
             next_step="choose another folder with -o, or move this one away",
         )
+    check_outside(path)
 
 
 def _read(path: Path) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,7 +67,7 @@ def predict(
     place = out.expanduser().absolute()
     jobs = [ScanJob(scan.name, scan.path.absolute(), scan.kind, place) for scan in find_scans(scans)]
     settings = PredictSettings(model.expanduser().absolute(), flips, raw, not no_page, cpus, gpus)
-    with scan_progress(len(jobs)) as bar:
+    with _told_when_cut_off(), scan_progress(len(jobs)) as bar:
         found = segment_all(
             jobs,
             settings,
@@ -77,6 +78,15 @@ def predict(
         )
     _show(found, as_json)
     _leave(found)
+
+
+@contextmanager
+def _told_when_cut_off() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("interrupted: scans that were done are kept, of the others nothing is left; the same command goes on")
+        raise
 
 
 class _Teller:

@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from typing import Any
 from liverseg.data import file_sha256
 from liverseg.errors import DataError
 from liverseg.training.atomic import sync
+from results.store.living import Identity, is_dead, own_identity
 from sweeps.errors import UsageError
 from sweeps.handover.scan_job import MASK_END, PAGE_END, PICTURE_END, RECORD_END, ScanJob
 
 _ENDS = (PAGE_END, PICTURE_END, MASK_END, RECORD_END)
 """In the order in which they are put in place."""
+_SCRATCH = ".liversweep-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,36 @@ class NiftiScan:
 
 @contextmanager
 def scratch_beside(out: Path) -> Iterator[Path]:
-    """A folder in the folder of results, on the same disk, that is gone in the end."""
-    place = out / f".liversweep-{os.getpid()}-{secrets.token_hex(4)}"
+    """A folder in the folder of results, on the same disk, that is gone in the end. Its name tells which process made it."""
+    own = own_identity()
+    place = out / f"{_SCRATCH}{own.place or '0'}-{own.pid}-{own.born}-{secrets.token_hex(4)}"
     place.mkdir(mode=0o700)
     try:
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def clear_away(out: Path) -> None:
+    """Undo what killed processes have left in a folder of results: their scratch folders go, and a prediction whose files
+    were being put in place is put there whole. Nothing is touched of a process that may still be at work.
+    """
+    for place in out.glob(f"{_SCRATCH}*"):
+        maker = _maker_of(place.name)
+        if maker is None or not is_dead(maker):
+            continue
+        for made in place.glob(f"*{RECORD_END}"):
+            if read_record(made) is not None:  # Whole, so that all that comes before it was.
+                with suppress(OSError):
+                    _move(place, out, made.name.removesuffix(RECORD_END))
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _maker_of(name: str) -> Identity | None:
+    parts = name.removeprefix(_SCRATCH).split("-")
+    if len(parts) != 4 or not (parts[1].isdecimal() and parts[2].isdecimal()):
+        return None
+    return Identity(parts[0], int(parts[1]), int(parts[2]))
 
 
 def as_nifti(job: ScanJob, place: Path) -> NiftiScan:
@@ -71,13 +96,18 @@ def put_in_place(job: ScanJob, place: Path) -> None:
     """
     job.file(RECORD_END).unlink(missing_ok=True)
     for end in _ENDS:
-        made, target = place / job.file(end).name, job.file(end)
+        if not (place / job.file(end).name).exists():
+            job.file(end).unlink(missing_ok=True)
+    _move(place, job.out, job.name)
+
+
+def _move(place: Path, out: Path, name: str) -> None:
+    for end in _ENDS:
+        made = place / f"{name}{end}"
         if made.exists():
             sync(made)
-            made.replace(target)
-        else:
-            target.unlink(missing_ok=True)
-    sync(job.out)
+            made.replace(out / made.name)
+    sync(out)
 
 
 def kept_record(job: ScanJob, model_id: str, how: dict[str, Any]) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import Any
 from cluster.local import usable_cpus
 from sweeps.errors import UsageError
 from sweeps.fleet import Fleet, in_this_process, work_through
-from sweeps.handover.scan_files import kept_record
+from sweeps.handover.scan_files import clear_away, kept_record
 from sweeps.handover.scan_job import PredictSettings, ScanJob
 from sweeps.quiet_backend import load_backend
 
@@ -61,13 +61,18 @@ def segment_all(
     Raises:
         DataError, ConfigError: the model cannot be used. Nothing was written.
         UsageError: other files are in the place of a prediction. Nothing was written.
+        KeyboardInterrupt: a signal came; scans that were done stay.
     """
-    from liverseg.handover.folder import open_model
+    from liverseg.handover.folder import check_outside, open_model
 
     model = open_model(settings.model)
     how = _how(settings, model.description)
+    outs = sorted({job.out for job in jobs})
+    for out in outs:
+        check_outside(out)
+        clear_away(out)
     found = {} if overwrite else {job: record for job in jobs if (record := kept_record(job, model.id, how))}
-    made = [out for out in {job.out for job in jobs} if _make(out)]
+    made = [out for out in outs if _make(out)]
     done = {job: Segmented(job, record, kept=True) for job, record in found.items()}
     for each in done.values():
         on_scan(each)
@@ -80,14 +85,18 @@ def segment_all(
         load_backend(fleet.environment)
         settings = replace(settings, threads=max(settings.threads, usable_cpus()))  # nobody else is at work
     worker = "sweeps.handover.prediction:PredictWorker"
-    with closing(work_through(todo, worker, settings, fleet, tell=tell)) as answers:
-        for answer in answers:
-            each = Segmented(todo[answer.index], answer.value, answer.error)
-            done[each.job] = each
-            on_scan(each)
-    for out in made:
-        with suppress(OSError):
-            out.rmdir()  # where every scan failed, nothing is left
+    try:
+        with closing(work_through(todo, worker, settings, fleet, tell=tell)) as answers:
+            for answer in answers:
+                each = Segmented(todo[answer.index], answer.value, answer.error)
+                done[each.job] = each
+                on_scan(each)
+    finally:
+        for out in outs:
+            clear_away(out)  # of workers that were ended in the middle of a scan
+        for out in made:
+            with suppress(OSError):
+                out.rmdir()  # where no scan was segmented, nothing is left
     return tuple(done[job] for job in jobs)
 
 
