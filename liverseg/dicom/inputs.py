@@ -83,7 +83,7 @@ def _below(folder: Path, root: Path, above: frozenset[str] = frozenset()) -> Ite
         return
     entries = sorted(visible(folder), key=_by_name)
     images = [entry for entry in entries if entry.name.lower().endswith(NIFTI_ENDINGS) and not entry.is_dir()]
-    scans = [image for image in images if not _MASK.fullmatch(_stem(image))]
+    scans = [image for image in images if not is_mask_name(image.name)]
     if is_dicom_folder(folder):
         if scans:
             next_step = "put them apart, or name the NIfTI file itself"
@@ -102,12 +102,17 @@ def _by_name(entry: Path) -> tuple[tuple[int, int, str], ...]:
 
 
 def _nifti(path: Path) -> ScanInput:
-    return ScanInput(_safe(_stem(path)), path, "nifti")
+    return ScanInput(_safe(_stem(path.name)), path, "nifti")
 
 
-def _stem(path: Path) -> str:
-    ending = next(ending for ending in NIFTI_ENDINGS if path.name.lower().endswith(ending))
-    return path.name[: -len(ending)]
+def is_mask_name(name: str) -> bool:
+    """Whether a NIfTI file's name says that it is a mask; asked of files in folders, not of those that are named themselves."""
+    return _MASK.fullmatch(_stem(name)) is not None
+
+
+def _stem(name: str) -> str:
+    ending = next(ending for ending in NIFTI_ENDINGS if name.lower().endswith(ending))
+    return name[: -len(ending)]
 
 
 def _folder_name(folder: Path, root: Path) -> str:

@@ -56,7 +56,7 @@ def predict(
 
     Research software, not for clinical use.
     """
-    from liverseg.dicom import find_scans
+    from liverseg.dicom import find_scans, passed_over
     from sweeps.handover.fleet_of import fleet_of
     from sweeps.handover.scan_job import PredictSettings, ScanJob
     from sweeps.handover.segmenting import WORKER_BYTES, segment_all
@@ -65,7 +65,9 @@ def predict(
         workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, memory_bytes=WORKER_BYTES
     )
     place = out.expanduser().absolute()
-    jobs = [ScanJob(scan.name, scan.path.absolute(), scan.kind, place) for scan in find_scans(scans)]
+    named = find_scans(scans)
+    _note_passed_over(passed_over(scans, named))
+    jobs = [ScanJob(scan.name, scan.path.absolute(), scan.kind, place) for scan in named]
     settings = PredictSettings(model.expanduser().absolute(), flips, raw, not no_page, cpus, gpus)
     with _told_when_cut_off(), scan_progress(len(jobs)) as bar:
         found = segment_all(
@@ -78,6 +80,15 @@ def predict(
         )
     _show(found, as_json)
     _leave(found)
+
+
+def _note_passed_over(paths: Sequence[Path]) -> None:
+    if paths:
+        shown = ", ".join(str(path) for path in paths[:3]) + (", …" if len(paths) > 3 else "")
+        note(
+            f"warning: {len(paths)} {'scan' if len(paths) == 1 else 'scans'} in these folders may have been meant and will not be "
+            f"segmented: {shown}; name folders below one that holds scans themselves, and convert other formats to NIfTI"
+        )
 
 
 @contextmanager
