@@ -102,3 +102,13 @@ def test_no_model_is_put_into_another(model: ModelFolder, tmp_path: Path) -> Non
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "checksums.json").write_text("somebody else's")
     check_free(tmp_path / "models" / "liver-v2")
+
+
+def test_what_a_file_manager_left_is_to_be_taken_out(tmp_path: Path) -> None:
+    found = small_model(tmp_path / "liver-v1")
+    (found.path / ".DS_Store").touch()
+    with pytest.raises(DataError, match=r"got \.DS_Store is new; .*take out what is new"):
+        open_model(found.path)
+    (found.path / "card.json").unlink()
+    with pytest.raises(DataError, match=r"\.DS_Store is new, card\.json is missing; .*copy the folder again"):
+        open_model(found.path)
