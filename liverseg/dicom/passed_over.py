@@ -9,7 +9,20 @@ from pathlib import Path
 from liverseg.dicom.files import is_dicom_folder
 from liverseg.dicom.inputs import NIFTI_ENDINGS, ScanInput, is_mask_name
 
-OTHER_FORMATS = (".mha", ".mhd", ".nrrd", ".nhdr", ".mgz", ".mgh", ".hdr", ".nii.bz2", ".nii.zip", ".nii.xz", ".zip", ".tar")
+OTHER_FORMATS = (
+    ".mha",
+    ".mhd",
+    ".nrrd",
+    ".nhdr",
+    ".mgz",
+    ".mgh",
+    ".hdr",
+    ".nii.bz2",
+    ".nii.zip",
+    ".nii.xz",
+    ".zip",
+    ".tar",
+)
 """Endings of files that may hold a scan in a format that is not read; of Analyze's pairs the header."""
 
 

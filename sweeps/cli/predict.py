@@ -116,7 +116,7 @@ class _Teller:
         self._done += 1
         self._advance(done.job.name)
         if done.error is not None and _known(done.error):
-            note(f"error: {done.error}")
+            note(f"error: {error_text(done)}")
         if done.record is None:
             return
         if self._total > 1:
@@ -128,12 +128,24 @@ class _Teller:
             note(f"warning: {done.job.name}: {warning['text']}")
 
 
+def error_text(done: Segmented) -> str:
+    """Why a scan failed. What the system says alone would name neither the scan nor the folder."""
+    error = done.error
+    if not isinstance(error, OSError):
+        return str(error)
+    got = error.strerror or type(error).__name__
+    return (
+        f"[case {done.job.name}] {error.filename or done.job.out}: the results cannot be written; got {got}; make room, or choose "
+        "another folder with -o; nothing was written for it"
+    )
+
+
 def _show(found: Sequence[Segmented], as_json: bool) -> None:
     from liverseg.handover.description import NOTICE
 
     records = [each.record for each in found if each.record is not None]
     if as_json:
-        failed = [{"scan": each.job.name, "error": str(each.error)} for each in found if each.error is not None]
+        failed = [{"scan": each.job.name, "error": error_text(each)} for each in found if each.error is not None]
         write_json({"schema_version": 1, "notice": NOTICE, "predictions": records, "failed": failed})
         return
     if records:

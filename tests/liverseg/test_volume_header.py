@@ -164,7 +164,9 @@ def test_a_qform_alone_lies_as_nibabel_reads_it(tmp_path: Path, letters: str) ->
     image.set_qform(affine, 1)
     nibabel.save(image, tmp_path / "a.nii")
     read = np.array(read_header(tmp_path / "a.nii").affine)
-    assert np.allclose(read, nibabel.load(tmp_path / "a.nii").affine, atol=1e-6) and np.allclose(read, affine, atol=1e-5)
+    assert np.allclose(read, nibabel.load(tmp_path / "a.nii").affine, atol=1e-6) and np.allclose(
+        read, affine, atol=1e-5
+    )
 
 
 def test_header_facts(tmp_path: Path) -> None:

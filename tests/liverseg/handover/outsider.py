@@ -95,7 +95,9 @@ def cleaned(labels: Labels, wish: dict[str, Any], voxel_ml: float) -> Labels:
     result = labels.copy()
     pieces, count = ndimage.label(labels > 0, TOUCH)
     tissue = np.bincount(pieces[labels == 1], minlength=count + 1)
-    largest = int(np.where(tissue > 0, np.bincount(pieces.ravel(), minlength=count + 1), 0)[1:].argmax()) + 1 if count else 0
+    largest = (
+        int(np.where(tissue > 0, np.bincount(pieces.ravel(), minlength=count + 1), 0)[1:].argmax()) + 1 if count else 0
+    )
     lesions, number = ndimage.label(labels == 2, TOUCH)
     for lesion in range(1, number + 1):
         there = lesions == lesion

@@ -96,7 +96,9 @@ def test_volumes_of_slanting_voxels_are_those_of_the_affine(tmp_path: Path) -> N
     labels[2:4, 1:3, 1:3] = 2
     found = measure(NativeReference(labels.shape, (*header.spacing_mm[::-1],), (0, 0, 0), labels), header.voxel_ml)
     voxel_ml = abs(np.linalg.det(affine[:3, :3])) / 1000
-    assert found.liver_ml == pytest.approx(120 * voxel_ml, rel=1e-6) and found.tumour_ml == pytest.approx(8 * voxel_ml, rel=1e-6)
+    assert found.liver_ml == pytest.approx(120 * voxel_ml, rel=1e-6) and found.tumour_ml == pytest.approx(
+        8 * voxel_ml, rel=1e-6
+    )
     assert found.tumours[0].volume_ml == pytest.approx(8 * voxel_ml, rel=1e-6)
 
 

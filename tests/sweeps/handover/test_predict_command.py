@@ -11,10 +11,14 @@ import nibabel
 import numpy as np
 import pytest
 
+from liverseg.errors import DataError
 from liverseg.handover.familiar import FamiliarRanges
 from liverseg.handover.features import scan_features
 from liverseg.handover.folder import ModelFolder
 from liverseg.phantom import PhantomConfig, write_cohort
+from sweeps.cli.predict import error_text
+from sweeps.handover.scan_job import ScanJob
+from sweeps.handover.segmenting import Segmented
 from tests.liverseg.handover.models import small_model
 from tests.promises.commands import said
 from tests.sweeps.cli_runs import Result
@@ -200,3 +204,11 @@ def test_a_scan_in_two_places_at_once_is_told(model: ModelFolder, scans: Path, t
     done = predict(model.path, tmp_path / "twofold.nii.gz", "-o", "out", cwd=tmp_path)
     assert done.code == 0 and "warning: twofold: the file says twice how the scan lies in space" in done.err
     assert "Make sure of left and right" in (tmp_path / "out" / "twofold_seg.html").read_text()
+
+
+def test_a_full_disk_names_scan_and_folder(tmp_path: Path) -> None:
+    job = ScanJob("ct-7", tmp_path / "ct-7.nii.gz", "nifti", tmp_path / "out")
+    full = error_text(Segmented(job, error=OSError(28, "No space left on device")))
+    for words in ("[case ct-7]", str(tmp_path / "out"), "got No space left on device", "another folder with -o"):
+        assert words in full
+    assert error_text(Segmented(job, error=DataError("no CT"))) == "no CT"

@@ -227,7 +227,9 @@ def test_distances_are_explained_where_there_are_any(hd95_mm: float, told: bool)
 
 def test_what_switches_something_on_is_not_called_more_than_chance() -> None:
     text = section(model_card(described(), facts()), "decisions")
-    assert "one standard error of the difference" in text and "chance alone brings in about one comparison of six" in text
+    assert (
+        "one standard error of the difference" in text and "chance alone brings in about one comparison of six" in text
+    )
 
 
 def test_corrected_cases_and_folds_are_said() -> None:
