@@ -26,7 +26,6 @@ from tests.liverseg.handover.livened import livened
 
 SIZES = {"t0000": 32, "t0001": 64}
 ALL = PostProcess(largest_liver=True, tumour_inside_liver=True, minimum_lesion_ml=0.4)
-
 SOME = replace(ALL, largest_liver=False)
 
 
