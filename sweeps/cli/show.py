@@ -126,11 +126,11 @@ def trial_document(trial: TrialRecord) -> dict[str, Any]:
     from dataclasses import asdict
 
     document = asdict(trial)
-    del document["history_json"]
-    for told, record in ((document, trial), *zip(document["tests"], trial.tests, strict=True)):
+    del document["history_json"], document["scores_json"]
+    for told, score in zip(document["tests"], trial.tests, strict=True):
         del told["scores_json"]
-        told["case_scores"] = list(record.case_scores)
-    return document | {"history": trial.history}
+        told["case_scores"] = list(score.case_scores)
+    return document | {"history": trial.history, "case_scores": list(trial.case_scores)}
 
 
 def _listing(found: Any) -> Any:
