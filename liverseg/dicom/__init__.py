@@ -11,6 +11,7 @@ from __future__ import annotations
 from liverseg.dicom.convert import DicomScan, series_as_nifti, series_sha256
 from liverseg.dicom.files import is_dicom_folder
 from liverseg.dicom.inputs import ScanInput, find_scans
+from liverseg.dicom.passed_over import passed_over
 from liverseg.dicom.rules import SERIES_RULES
 from liverseg.dicom.series import Series, read_series
 
@@ -21,6 +22,7 @@ __all__ = [
     "Series",
     "find_scans",
     "is_dicom_folder",
+    "passed_over",
     "read_series",
     "series_as_nifti",
     "series_sha256",

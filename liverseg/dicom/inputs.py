@@ -15,6 +15,8 @@ from liverseg.errors import DataError
 
 NIFTI_ENDINGS = (".nii.gz", ".nii")
 LONGEST_NAME = 100
+LONGEST_BYTES = 200
+"""Of a name: a file's name may have 255, and the endings of results and of unfinished files are added to it."""
 _MASK = re.compile(r".*_seg|segmentation-\d+", re.IGNORECASE)
 """Names, without ending, of files in a folder that are masks and no scans: predictions, and masks of the layout `lits`."""
 _UNSAFE = re.compile(r"[^\w.-]+")
@@ -37,7 +39,8 @@ class ScanInput:
 
 
 def find_scans(paths: Iterable[Path | str]) -> list[ScanInput]:
-    """All scans that the arguments name: the arguments' order, within a folder natural order (`ct-2` before `ct-10`).
+    """All scans that the arguments name, each once: the arguments' order, within a folder natural order (`ct-2` before
+    `ct-10`).
 
     A folder gives its NIfTI files without masks (`*_seg.nii.gz`, `segmentation-N.nii.gz`), or is itself a DICOM series,
     or is searched for DICOM series and NIfTI files below it. Links are followed. What is in the files is not looked at.
@@ -48,8 +51,11 @@ def find_scans(paths: Iterable[Path | str]) -> list[ScanInput]:
             that cannot be read.
     """
     found = [scan for path in paths for scan in _scans_of(Path(path).expanduser())]
-    _refuse_doubles(found)
-    return found
+    once: dict[tuple[str, str], ScanInput] = {}
+    for scan in found:  # Told apart by name too: who gives one scan two names by a link wants two results.
+        once.setdefault((scan.name.casefold(), os.path.realpath(scan.path)), scan)
+    _refuse_doubles(list(once.values()))
+    return list(once.values())
 
 
 def _scans_of(path: Path) -> list[ScanInput]:
@@ -77,7 +83,7 @@ def _below(folder: Path, root: Path, above: frozenset[str] = frozenset()) -> Ite
         return
     entries = sorted(visible(folder), key=_by_name)
     images = [entry for entry in entries if entry.name.lower().endswith(NIFTI_ENDINGS) and not entry.is_dir()]
-    scans = [image for image in images if not _MASK.fullmatch(_stem(image))]
+    scans = [image for image in images if not is_mask_name(image.name)]
     if is_dicom_folder(folder):
         if scans:
             next_step = "put them apart, or name the NIfTI file itself"
@@ -96,12 +102,17 @@ def _by_name(entry: Path) -> tuple[tuple[int, int, str], ...]:
 
 
 def _nifti(path: Path) -> ScanInput:
-    return ScanInput(_safe(_stem(path)), path, "nifti")
+    return ScanInput(_safe(_stem(path.name)), path, "nifti")
 
 
-def _stem(path: Path) -> str:
-    ending = next(ending for ending in NIFTI_ENDINGS if path.name.lower().endswith(ending))
-    return path.name[: -len(ending)]
+def is_mask_name(name: str) -> bool:
+    """Whether a NIfTI file's name says that it is a mask; asked of files in folders, not of those that are named themselves."""
+    return _MASK.fullmatch(_stem(name)) is not None
+
+
+def _stem(name: str) -> str:
+    ending = next(ending for ending in NIFTI_ENDINGS if name.lower().endswith(ending))
+    return name[: -len(ending)]
 
 
 def _folder_name(folder: Path, root: Path) -> str:
@@ -112,7 +123,8 @@ def _folder_name(folder: Path, root: Path) -> str:
 
 def _safe(name: str) -> str:
     """A name without anything that a file's name should not have; `scan` where nothing is left."""
-    return _UNSAFE.sub("_", name).lstrip("._-")[:LONGEST_NAME] or "scan"
+    short = _UNSAFE.sub("_", name).lstrip("._-")[:LONGEST_NAME]
+    return short.encode("utf-8", "ignore")[:LONGEST_BYTES].decode("utf-8", "ignore") or "scan"
 
 
 def _refuse_doubles(found: list[ScanInput]) -> None:

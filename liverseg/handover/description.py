@@ -14,6 +14,7 @@ from typing import Any
 from liverseg.config import FITS, LABELS, TrainConfig
 from liverseg.errors import ConfigError
 from liverseg.handover.postprocess import NONE, PostProcess
+from liverseg.handover.recipe import after_network, before_network
 from liverseg.preprocess.window import WindowParams
 
 SCHEMA_VERSION = 1
@@ -133,8 +134,10 @@ class ModelDescription:
                 "fit": self.fit,
                 "frame": FRAME,
                 "intensity": "Hounsfield units, clipped and scaled by window",
+                "steps": list(before_network(self.fit)),
             },
             "output": "logits of background and each label; the largest after bilinear resampling to the scan's pixels",
+            "output_steps": list(after_network(self.labels)),
             "combine": "mean of the members' probabilities at the scan's pixels" if len(self.members) > 1 else "single",
             "members": [member.as_json() for member in self.members],
             "flips": self.flips,

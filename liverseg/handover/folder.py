@@ -126,11 +126,28 @@ def as_bytes(document: Any) -> bytes:
     return json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
 
 
-def check_free(path: Path) -> None:
-    """Refuse a place in which there is something.
+def check_outside(path: Path) -> None:
+    """Refuse a place within a model's folder: a file more, and nobody could use the model again.
 
     Raises:
-        ConfigError: there is.
+        ConfigError: the path, or a folder that it is in, is that of a model.
+    """
+    path = path.expanduser().absolute()
+    for folder in (real := Path(os.path.realpath(path)), *real.parents):
+        if (folder / CHECKSUMS).is_file() and (folder / DESCRIPTION).is_file():
+            raise ConfigError(
+                "nothing more goes into the folder of a model: its files are sealed",
+                where=str(path),
+                got=f"within the model {folder}",
+                next_step="choose a folder beside it with -o",
+            )
+
+
+def check_free(path: Path) -> None:
+    """Refuse a place in which there is something, or that lies within another model.
+
+    Raises:
+        ConfigError: there is, or it does.
     """
     path = path.expanduser().absolute()
     if os.path.lexists(path):
@@ -139,6 +156,7 @@ def check_free(path: Path) -> None:
             where=str(path),
             next_step="choose another folder with -o, or move this one away",
         )
+    check_outside(path)
 
 
 def _read(path: Path) -> Any:
@@ -158,7 +176,11 @@ def _digests(folder: Path) -> dict[str, str]:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             raise DataError(
-                "a model holds only files and folders", rule="M1", where=str(path), got="a link or a device"
+                "a model holds only files and folders",
+                rule="M1",
+                where=str(path),
+                got="a link or a device",
+                next_step="take it out, or copy the folder again",
             )
         if path.is_file() and name != CHECKSUMS:
             found[name] = _sha256(path)
@@ -182,7 +204,15 @@ def _sealed(files: Mapping[str, str]) -> dict[str, Any]:
 def _changed(path: Path, told: Mapping[str, Any], found: Mapping[str, Any]) -> DataError:
     if told.get("schema_version") != SCHEMA_VERSION:
         got = f"version {told.get('schema_version')}"
-        return DataError("the model is of another version", rule="M2", where=str(path), got=got, allowed=SCHEMA_VERSION)
+        next_step = "use the version of liversweep that wrote it"
+        return DataError(
+            "the model is of another version",
+            rule="M2",
+            where=str(path),
+            got=got,
+            allowed=f"version {SCHEMA_VERSION}",
+            next_step=next_step,
+        )
     then, now = told.get("files"), found["files"]
     if not isinstance(then, dict):
         return _damaged(path / CHECKSUMS, "no list of files")
@@ -194,8 +224,12 @@ def _changed(path: Path, told: Mapping[str, Any], found: Mapping[str, Any]) -> D
         where=str(path),
         got=", ".join(said) or "another id in checksums.json",
         allowed="the files that checksums.json names, unchanged",
-        next_step="copy the folder again, or export it again",
+        next_step=_NO_MORE_THAN if names and not any(name in then for name in names) else _AGAIN,
     )
+
+
+_AGAIN = "copy the folder again, or export it again"
+_NO_MORE_THAN = "take out what is new: file managers leave such files behind"
 
 
 def _how(name: str, then: Mapping[str, str], now: Mapping[str, str]) -> str:
@@ -203,8 +237,7 @@ def _how(name: str, then: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 
 def _damaged(path: Path, got: object) -> DataError:
-    step = "copy the folder again, or export it again"
-    return DataError("a file of the model is damaged", rule="M1", where=str(path), got=got, next_step=step)
+    return DataError("a file of the model is damaged", rule="M1", where=str(path), got=got, next_step=_AGAIN)
 
 
 def _sync_all(folder: Path) -> None:

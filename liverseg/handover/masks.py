@@ -70,17 +70,22 @@ class Measurements:
         }
 
 
-def liver_volume_ml(volume: NativeReference) -> float:
-    """Millilitres of the voxels that have a label; 0 for an empty volume."""
-    return int(np.count_nonzero(volume.labels)) * math.prod(volume.spacing_mm) / 1000.0
+def liver_volume_ml(volume: NativeReference, voxel_ml: float | None = None) -> float:
+    """Millilitres of the voxels that have a label; 0 for an empty volume. `voxel_ml`: see `measure`."""
+    voxel_ml = math.prod(volume.spacing_mm) / 1000.0 if voxel_ml is None else voxel_ml
+    return int(np.count_nonzero(volume.labels)) * voxel_ml
 
 
-def measure(volume: NativeReference) -> Measurements:
+def measure(volume: NativeReference, voxel_ml: float | None = None) -> Measurements:
     """Volumes, and each tumour. All zero for an empty volume.
 
     Memory: a few slices, and what `Components` takes.
+
+    Args:
+        volume: the labels.
+        voxel_ml: of one voxel, `Header.voxel_ml`; None takes axes at right angles, as those of few scans quite are not.
     """
-    voxel_ml = math.prod(volume.spacing_mm) / 1000.0
+    voxel_ml = math.prod(volume.spacing_mm) / 1000.0 if voxel_ml is None else voxel_ml
     box = box_of(volume.labels, 2)
     inside = volume.labels[box]
     parts = Components(inside.shape, lambda part: inside[part] == 2)
@@ -91,7 +96,7 @@ def measure(volume: NativeReference) -> Measurements:
         for size, (longest_mm, first, last, at) in zip(sizes, found, strict=True)
     ]
     tumours.sort(key=lambda one: (-one.volume_ml, one.slices))
-    return Measurements(liver_volume_ml(volume), int(sizes.sum()) * voxel_ml, tuple(tumours))
+    return Measurements(liver_volume_ml(volume, voxel_ml), int(sizes.sum()) * voxel_ml, tuple(tumours))
 
 
 def _extents(

@@ -26,7 +26,9 @@ def quaternion_affine(
     """The 4x4 affine of a NIfTI qform ("method 2" of the NIfTI-1 standard).
 
     Args:
-        bcd: the three stored quaternion parts; the first is the positive root of what is missing to length 1.
+        bcd: the three stored quaternion parts, in the type in which they were stored; the first is the positive root of
+            what is missing to length 1, and 0 where that is no more than three rounding errors of their type, as nibabel
+            and the NIfTI library have it.
         zooms_mm: voxel sizes, `pixdim[1:4]`.
         offset_mm: world position of voxel (0, 0, 0).
         handedness: `pixdim[0]`; below 0 the third axis is reversed.
@@ -34,11 +36,13 @@ def quaternion_affine(
     Returns:
         The affine, or None when the stored parts are longer than 1 and so describe no rotation.
     """
+    rounding = 3 * float(np.finfo(np.result_type(bcd, np.float32)).eps)
     b, c, d = np.asarray(bcd, np.float64)
     rest = 1.0 - (b * b + c * c + d * d)
     if not rest >= -QUATERNION_SLACK:
         return None
-    a = np.sqrt(max(rest, 0.0))
+    # What rounding leaves of nothing is nothing: its root would turn a scan that lies square by 0.03 degrees.
+    a = np.sqrt(rest) if rest > rounding else 0.0
     a, b, c, d = np.array((a, b, c, d)) / np.linalg.norm((a, b, c, d))
     rotation = np.array(
         [

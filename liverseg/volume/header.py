@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import stat
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,9 @@ class Header:
         data_offset: bytes before the first voxel in the (decompressed) file.
         promised_bytes: bytes of voxels that must follow, no more and no less.
         big_endian: how the voxels are stored; readers always return native order.
+        qform_mm: how far from where `affine` puts it the qform puts any corner voxel, at most; 0 where it is not valid, or is
+            what `affine` was taken from.
+        qform_orientation: where each stored axis points by that qform; empty likewise.
     """
 
     shape: tuple[int, int, int]
@@ -59,6 +63,8 @@ class Header:
     data_offset: int
     promised_bytes: int
     big_endian: bool = False
+    qform_mm: float = 0.0
+    qform_orientation: str = ""
 
     @property
     def voxel_ml(self) -> float:
@@ -97,7 +103,10 @@ def read_header(path: Path | str, *, case: str | None = None, role: Role = "imag
     _check_promise(subject, file_bytes, offset + promised)
     rows = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in affine)
     orientation = orientation_of(affine)
-    return Header(shape, spacing_of(affine), rows, dtype, slope, intercept, orientation, offset, promised, big_endian)
+    spacing, other = spacing_of(affine), _second_opinion(fields, affine, shape)
+    return Header(
+        shape, spacing, rows, dtype, slope, intercept, orientation, offset, promised, big_endian, other[0], other[1]
+    )
 
 
 def _file_bytes(subject: Subject) -> int:
@@ -159,8 +168,7 @@ def _affine(subject: Subject, fields: Any) -> Affine:
         affine = np.eye(4)
         affine[:3] = [fields["srow_x"], fields["srow_y"], fields["srow_z"]]
     elif int(fields["qform_code"]) > 0:
-        pixdim = np.asarray(fields["pixdim"], np.float64)
-        turned = quaternion_affine(fields["quatern"], pixdim[1:4], fields["qoffset"], float(pixdim[0]))
+        turned = _qform(fields)
         if turned is None:
             got = f"quaternion parts {[float(part) for part in fields['quatern']]}"
             raise subject.broken("N2", "qform is not a rotation", got, "length at most 1", next_step)
@@ -171,6 +179,23 @@ def _affine(subject: Subject, fields: Any) -> Affine:
     if fault := fault_of(affine):
         raise subject.broken("N2", *fault, next_step)
     return affine
+
+
+def _qform(fields: Any) -> Affine | None:
+    pixdim = np.asarray(fields["pixdim"], np.float64)
+    return quaternion_affine(fields["quatern"], pixdim[1:4], fields["qoffset"], float(pixdim[0]))
+
+
+def _second_opinion(fields: Any, affine: Affine, shape: tuple[int, int, int]) -> tuple[float, str]:
+    """`Header.qform_mm` and `Header.qform_orientation`: the qform beside an sform."""
+    if int(fields["sform_code"]) <= 0 or int(fields["qform_code"]) <= 0:
+        return 0.0, ""
+    turned = _qform(fields)
+    if turned is None or fault_of(turned):
+        return 0.0, ""
+    corners = np.array([(*place, 1) for place in product(*((0, size - 1) for size in shape))], np.float64)
+    apart = np.linalg.norm((corners @ (turned - affine).T)[:, :3], axis=1)
+    return float(apart.max()), orientation_of(turned)
 
 
 def _offset(subject: Subject, fields: Any) -> int:

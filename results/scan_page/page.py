@@ -120,7 +120,7 @@ def _content(view: ScanView, facts: Facts) -> dict[str, Any]:
 
 def tiles(facts: Facts) -> tuple[Tile, ...]:
     """The figures on top."""
-    found = [Tile("Liver", f"{facts.liver_ml:,.0f} mL", "with its tumours" if facts.tumour_ml else "whole liver")]
+    found = [Tile("Liver", f"{facts.liver_ml:.0f} mL", "with its tumours" if facts.tumour_ml else "whole liver")]
     if facts.tumour_ml is None:
         return tuple(found)
     count = len(facts.tumours)
@@ -150,9 +150,9 @@ def rows(view: ScanView, facts: Facts, marks: Sequence[Mark]) -> list[Row]:
 
 
 def _amount(ml: float) -> str:
-    """Millilitres with a decimal that tells something."""
+    """Millilitres with a decimal that tells something, and no comma: in half of the world 1,872 mL is less than 2."""
     if ml == 0 or ml >= 100:
-        return f"{ml:,.0f}"
+        return f"{ml:.0f}"
     return f"{ml:.1f}" if ml >= 1 else f"{ml:.2f}" if ml >= 0.005 else "<0.01"
 
 

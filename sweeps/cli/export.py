@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,7 +124,8 @@ def _show(done: Exported, record: Path, as_json: bool) -> None:
     for line in _lines(done):
         write_text(line)
     write_text(NOTICE)
-    note(f"written down in {record}; look at: {model.path / 'card.md'}; use with: liversweep predict {model.path} SCAN")
+    card, place = (shlex.quote(str(path)) for path in (model.path / "card.md", model.path))
+    note(f"written down in {record}; look at: {card}; use with: liversweep predict {place} SCAN")
 
 
 def _lines(done: Exported) -> list[str]:

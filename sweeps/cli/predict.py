@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,7 +56,7 @@ def predict(
 
     Research software, not for clinical use.
     """
-    from liverseg.dicom import find_scans
+    from liverseg.dicom import find_scans, passed_over
     from sweeps.handover.fleet_of import fleet_of
     from sweeps.handover.scan_job import READING, PredictSettings, ScanJob
     from sweeps.handover.segmenting import WORKER_BYTES, segment_all
@@ -64,9 +65,11 @@ def predict(
         workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, memory_bytes=WORKER_BYTES, say=note
     )
     place = out.expanduser().absolute()
-    jobs = [ScanJob(scan.name, scan.path.absolute(), scan.kind, place) for scan in find_scans(scans)]
+    named = find_scans(scans)
+    _note_passed_over(passed_over(scans, named))
+    jobs = [ScanJob(scan.name, scan.path.absolute(), scan.kind, place) for scan in named]
     settings = PredictSettings(model.expanduser().absolute(), flips, raw, not no_page, cpus, gpus)
-    with scan_progress(len(jobs)) as bar:
+    with _told_when_cut_off(), scan_progress(len(jobs)) as bar:
         found = segment_all(
             jobs,
             settings,
@@ -77,6 +80,24 @@ def predict(
         )
     _show(found, as_json)
     _leave(found)
+
+
+def _note_passed_over(paths: Sequence[Path]) -> None:
+    if paths:
+        shown = ", ".join(str(path) for path in paths[:3]) + (", …" if len(paths) > 3 else "")
+        note(
+            f"warning: {len(paths)} {'scan' if len(paths) == 1 else 'scans'} in these folders may have been meant and will not be "
+            f"segmented: {shown}; name folders below one that holds scans themselves, and convert other formats to NIfTI"
+        )
+
+
+@contextmanager
+def _told_when_cut_off() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("interrupted: scans that were done are kept, of the others nothing is left; the same command goes on")
+        raise
 
 
 class _Teller:
@@ -95,7 +116,7 @@ class _Teller:
         self._done += 1
         self._advance(done.job.name)
         if done.error is not None and _known(done.error):
-            note(f"error: {done.error}")
+            note(f"error: {error_text(done)}")
         if done.record is None:
             return
         if self._total > 1:
@@ -107,12 +128,24 @@ class _Teller:
             note(f"warning: {done.job.name}: {warning['text']}")
 
 
+def error_text(done: Segmented) -> str:
+    """Why a scan failed. What the system says alone would name neither the scan nor the folder."""
+    error = done.error
+    if not isinstance(error, OSError):
+        return str(error)
+    got = error.strerror or type(error).__name__
+    return (
+        f"[case {done.job.name}] {error.filename or done.job.out}: the results cannot be written; got {got}; make room, or choose "
+        "another folder with -o; nothing was written for it"
+    )
+
+
 def _show(found: Sequence[Segmented], as_json: bool) -> None:
     from liverseg.handover.description import NOTICE
 
     records = [each.record for each in found if each.record is not None]
     if as_json:
-        failed = [{"scan": each.job.name, "error": str(each.error)} for each in found if each.error is not None]
+        failed = [{"scan": each.job.name, "error": error_text(each)} for each in found if each.error is not None]
         write_json({"schema_version": 1, "notice": NOTICE, "predictions": records, "failed": failed})
         return
     if records:

@@ -12,6 +12,7 @@ from sweeps.cli.options import JsonOption, NameArgument, RootOption
 from sweeps.cli.run import REPORTS
 
 if TYPE_CHECKING:
+    from results.records import TrialRecord
     from sweeps.folder import Runs
 
 
@@ -106,8 +107,6 @@ def _show_reproduction(folder: Any, as_json: bool) -> None:
 
 def _show_trial(folder: Any, uid: str) -> None:
     """One trial as a JSON document: for people it is short enough, for programs it is complete."""
-    from dataclasses import asdict
-
     from sweeps.errors import UsageError
     from sweeps.trial_files import finite
 
@@ -116,12 +115,22 @@ def _show_trial(folder: Any, uid: str) -> None:
     if not found:
         known = ", ".join(item.uid for item in sweep.trials[:20])
         raise UsageError("no such trial", where=folder.name, got=uid, allowed=known)
-    document = asdict(found[0])
-    del document["history_json"], document["scores_json"]
-    document |= {"history": found[0].history, "case_scores": list(found[0].case_scores)}
+    document = trial_document(found[0])
     folder.fetch(f"trials/{found[0].uid}/log.txt")
     document["log"] = str(folder.trial(found[0].uid) / "log.txt")
     write_json({"schema_version": 1, **finite(document)})
+
+
+def trial_document(trial: TrialRecord) -> dict[str, Any]:
+    """All that the ledger tells of a trial, its scores on test patients too, as plain values; NaN as they are."""
+    from dataclasses import asdict
+
+    document = asdict(trial)
+    del document["history_json"], document["scores_json"]
+    for told, score in zip(document["tests"], trial.tests, strict=True):
+        del told["scores_json"]
+        told["case_scores"] = list(score.case_scores)
+    return document | {"history": trial.history, "case_scores": list(trial.case_scores)}
 
 
 def _listing(found: Any) -> Any:

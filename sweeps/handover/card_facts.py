@@ -196,8 +196,8 @@ def _score(figures: Sequence[PatientFigures], label: str) -> ScoreFacts:
 
     found = summarise([one.score(f"dice_{label}") for one in figures])
     distances = [value for one in figures if not math.isnan(value := one.score(f"hd95_{label}"))]
-    # Sorted, the lower middle: the mean of a finite and an infinite distance would be infinite.
-    hd95 = float(np.sort(distances)[(len(distances) - 1) // 2]) if distances else math.nan
+    # Infinite distances count: half of them and more make the median infinite, and none may make it smaller.
+    hd95 = float(np.median(distances)) if distances else math.nan
     return ScoreFacts(label, found.n, found.mean, found.ci_low, found.ci_high, found.median, found.failures, hd95)
 
 

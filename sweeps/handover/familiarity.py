@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from liverseg.handover.features import ScanFeatures
     from liverseg.handover.folder import ModelFolder
     from liverseg.handover.predictor import Predictor, Segmentation
+    from liverseg.volume import Header
 
 LIVER_VOLUME = "liver volume"
 """The one feature that is the model's finding, and not the scan's own."""
@@ -50,6 +51,22 @@ def unlike(model: ModelFolder, features: ScanFeatures, liver_ml: float) -> list[
 
     ranges = FamiliarRanges.from_json(model.description.familiar)
     return [*(warning.as_json() for warning in ranges.unlike(features)), *_odd_liver(model, liver_ml)]
+
+
+def two_places(header: Header) -> list[dict[str, Any]]:
+    """A note where a file says two things of how its scan lies in space, more than a voxel apart: viewers do not agree
+    which of them to follow, so that a mask may look mirrored or shifted, and one of the two is wrong.
+    """
+    if header.qform_mm <= max(header.spacing_mm):
+        return []
+    turned = header.qform_orientation != header.orientation
+    axes = f", with axes {header.qform_orientation} in place of {header.orientation}" if turned else ""
+    text = (
+        f"the file says twice how the scan lies in space, and not the same: its qform is up to {header.qform_mm:.0f} mm off its "
+        f"sform{axes}. The sform was followed. Make sure of left and right, and look at the mask in a viewer that follows the "
+        "sform too."
+    )
+    return [{"feature": "place in space", "text": text}]
 
 
 def _odd_liver(model: ModelFolder, liver_ml: float) -> list[dict[str, Any]]:

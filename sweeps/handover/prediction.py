@@ -78,13 +78,13 @@ class PredictWorker:
     def _predict(self, job: ScanJob, scan: NiftiScan, place: Path, tell: Tell) -> dict[str, Any]:
         from liverseg.data import file_sha256
         from liverseg.handover.masks import measure, write_mask
-        from sweeps.handover.familiarity import observed, refuse_empty, unlike
+        from sweeps.handover.familiarity import observed, refuse_empty, two_places, unlike
 
         features, found = observed(
             self._predictor, scan.path, job.name, lambda done, total: tell((SEGMENTING, done, total))
         )
         volume = self._postprocess.apply(found.volume)
-        measured = measure(volume)
+        measured = measure(volume, found.header.voxel_ml)
         refuse_empty(self._model, measured.liver_ml, case=job.name, path=job.path)
         mask = place / job.file(MASK_END).name
         write_mask(mask, volume, found.header)
@@ -94,7 +94,7 @@ class PredictWorker:
             **measured.as_json(),
             "postprocess": self._postprocess.as_json(),
             "flips": self._predictor.flips,
-            "warnings": [*scan.warnings, *unlike(self._model, features, measured.liver_ml)],
+            "warnings": [*scan.warnings, *two_places(found.header), *unlike(self._model, features, measured.liver_ml)],
         }
         if self._settings.page:
             _write_pages(job, scan.path, found.header, volume, record, place)

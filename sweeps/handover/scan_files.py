@@ -63,12 +63,13 @@ def put_in_place(job: ScanJob, place: Path) -> None:
     """
     job.file(RECORD_END).unlink(missing_ok=True)
     for end in _ENDS:
-        made, target = place / job.file(end).name, job.file(end)
+        if not (place / job.file(end).name).exists():
+            job.file(end).unlink(missing_ok=True)
+    for end in _ENDS:
+        made = place / job.file(end).name
         if made.exists():
             sync(made)
-            made.replace(target)
-        else:
-            target.unlink(missing_ok=True)
+            made.replace(job.file(end))
     sync(job.out)
 
 

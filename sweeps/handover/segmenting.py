@@ -65,13 +65,15 @@ def segment_all(
     Raises:
         DataError, ConfigError: the model cannot be used. Nothing was written.
         UsageError: other files are in the place of a prediction. Nothing was written.
+        KeyboardInterrupt: a signal came; scans that were done stay.
         ClusterError: a cluster cannot do it, or has lost all its machines. What was done is kept.
     """
-    from liverseg.handover.folder import open_model
+    from liverseg.handover.folder import check_outside, open_model
 
     model = open_model(settings.model)
     outs = sorted({job.out for job in jobs})
     for out in outs:
+        check_outside(out)
         clear_abandoned(out)
     how = _how(settings, model.description)
     found = {} if overwrite else _kept(jobs, model.id, how, on_slices)

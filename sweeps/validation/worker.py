@@ -144,7 +144,7 @@ def model_segmenter(path: Path) -> Segmenter:
                 raise
             return Seen(None, refusal=Refusal.of(error))
         volume = postprocess.apply(found.volume)
-        liver_ml = liver_volume_ml(volume)
+        liver_ml = liver_volume_ml(volume, found.header.voxel_ml)
         warnings = tuple(unlike(model, features, liver_ml))
         try:
             refuse_empty(model, liver_ml, case=case, path=image)

@@ -142,6 +142,33 @@ def test_sform_wins_over_qform(tmp_path: Path) -> None:
     assert read_header(put(tmp_path / "a.nii", nifti_bytes(VOXELS, **fields))).orientation == "LPS"
 
 
+def test_a_qform_that_puts_the_scan_elsewhere_is_told(tmp_path: Path) -> None:
+    same: dict[str, Any] = {"qform_code": 1, "quatern": (0.0, 0.0, 1.0), "qoffset": (90.0, 70.0, -300.0)}
+    agreed = read_header(put(tmp_path / "a.nii", nifti_bytes(VOXELS, **same)))
+    assert (agreed.qform_mm, agreed.qform_orientation) == (pytest.approx(0.0, abs=1e-3), "LPS")
+    moved = read_header(put(tmp_path / "b.nii", nifti_bytes(VOXELS, **same | {"qoffset": (90.0, 73.0, -304.0)})))
+    assert (moved.qform_mm, moved.qform_orientation) == (pytest.approx(5.0, abs=1e-3), "LPS")
+    turned = read_header(put(tmp_path / "c.nii", nifti_bytes(VOXELS, **same | {"quatern": (0.0, 0.0, 0.0)})))
+    assert turned.qform_orientation == "RAS" and turned.qform_mm > 10 and turned.orientation == "LPS"
+    for silent in ({"qform_code": 0}, {"sform_code": 0}, {"quatern": (0.9, 0.9, 0.0)}):
+        header = read_header(put(tmp_path / "d.nii", nifti_bytes(VOXELS, **same | silent)))
+        assert (header.qform_mm, header.qform_orientation) == (0.0, "")
+
+
+@pytest.mark.parametrize("letters", ["LIP", "PIR", "ASL", "LSA", "RAS", "LPS", "SPR", "IRP"])
+def test_a_qform_alone_lies_as_nibabel_reads_it(tmp_path: Path, letters: str) -> None:
+    turn = nibabel.orientations.inv_ornt_aff(nibabel.orientations.axcodes2ornt(letters), (12, 10, 6))
+    affine = turn @ np.diag([1.5, 1.7, 3.0, 1.0])
+    image = nibabel.Nifti1Image(VOXELS, affine)
+    image.set_sform(None, 0)
+    image.set_qform(affine, 1)
+    nibabel.save(image, tmp_path / "a.nii")
+    read = np.array(read_header(tmp_path / "a.nii").affine)
+    assert np.allclose(read, nibabel.load(tmp_path / "a.nii").affine, atol=1e-6) and np.allclose(
+        read, affine, atol=1e-5
+    )
+
+
 def test_header_facts(tmp_path: Path) -> None:
     header = read_header(put(tmp_path / "a.nii.gz", nifti_bytes(VOXELS, scl_slope=2.0, scl_inter=-1024.0)))
     assert header.shape == (12, 10, 6)

@@ -17,8 +17,9 @@ _HOW = (
     "Dice is twice the overlap of the mask and the reference mask, divided by the sum of both volumes, over the whole scan; 1 "
     "is perfect, 0 is nothing in common. It is averaged over patients, tumour over those who have one; “nothing found” is a "
     "Dice of 0. The 95 % interval says how far the mean may be off because these patients are a sample (bootstrap over "
-    "patients). HD95 is the distance in mm within which 95 % of the outlines lie of each other, median over patients."
+    "patients)."
 )
+_HD95 = " HD95 is the distance in mm within which 95 % of the outlines lie of each other, median over patients."
 
 
 def validation_section(description: ModelDescription, facts: CardFacts) -> Section:
@@ -26,7 +27,8 @@ def validation_section(description: ModelDescription, facts: CardFacts) -> Secti
     rows = [_row(HANDED_OVER, score, facts) for score in exported_scores(description)]
     for network in facts.networks:
         rows += [_row(_name(network), score, facts) for score in network.validation.scores if score.patients]
-    text = (_HOW, _optimism(facts))
+    distances = [score.hd95_mm for network in facts.networks for score in network.validation.scores if score.patients]
+    text = (_HOW + ("" if all(map(math.isnan, distances)) else _HD95), _optimism(facts))
     notes = [*_alone(description, facts), *_no_free(description, facts), *_sizes(facts)]
     tables = (*_scores_table(rows), *_free_table(_free_rows(description, facts)))
     return Section("validation", "How good it is on validation patients", text, tables=tables, notes=tuple(notes))

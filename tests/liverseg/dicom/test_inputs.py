@@ -88,10 +88,20 @@ def test_a_file_that_is_no_scan(tmp_path: Path) -> None:
         find_scans([tmp_path / "scan.png"])
 
 
-def test_the_same_scan_given_twice(tmp_path: Path) -> None:
+def test_the_same_scan_given_twice_is_one(tmp_path: Path) -> None:
+    put(tmp_path, "b.nii.gz", "ct.nii.gz")
+    (tmp_path / "again").symlink_to(tmp_path)
+    given = [tmp_path / "ct.nii.gz", tmp_path, tmp_path / "again" / "ct.nii.gz"]
+    assert [(scan.name, scan.path) for scan in find_scans(given)] == [
+        ("ct", tmp_path / "ct.nii.gz"),
+        ("b", tmp_path / "b.nii.gz"),
+    ]
+
+
+def test_a_scan_with_two_names_is_two(tmp_path: Path) -> None:
     put(tmp_path, "ct.nii.gz")
-    with pytest.raises(DataError, match="two scans have one name"):
-        find_scans([tmp_path / "ct.nii.gz", tmp_path])
+    (tmp_path / "other.nii.gz").symlink_to("ct.nii.gz")
+    assert [scan.name for scan in find_scans([tmp_path])] == ["ct", "other"]
 
 
 def test_a_folder_that_is_named_like_a_file(tmp_path: Path) -> None:
@@ -103,6 +113,11 @@ def test_a_folder_that_is_named_like_a_file(tmp_path: Path) -> None:
 def test_names_are_fit_for_files(text: str) -> None:
     name = _safe(text)
     assert re.fullmatch(r"\w[\w.-]*", name) and len(name) <= 100 and "/" not in name
+    assert len(name.encode()) <= 200, "255 bytes hold it with the ending of any file that is made of it"
+
+
+def test_a_long_name_of_wide_letters_is_cut_between_letters() -> None:
+    assert _safe("肝" * 80) == "肝" * 66
 
 
 @given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", fullmatch=True))

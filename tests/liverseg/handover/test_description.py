@@ -92,8 +92,14 @@ def test_other_documents_are_refused(document: Any) -> None:
 @given(st.sampled_from(sorted(DESCRIPTION.as_json())))
 def test_no_key_may_be_missing(key: str) -> None:
     document = {name: value for name, value in DESCRIPTION.as_json().items() if name != key}
-    if key in ("notice", "output", "combine"):
+    if key in ("notice", "output", "output_steps", "combine"):
         assert read_description(document, "x") == DESCRIPTION  # for people
         return
     with pytest.raises(ConfigError):
         read_description(document, "x")
+
+
+def test_a_model_from_before_there_were_steps_is_read() -> None:
+    document = json.loads(json.dumps(DESCRIPTION.as_json()))
+    del document["output_steps"], document["preprocess"]["steps"]
+    assert read_description(document, "x") == DESCRIPTION

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from liverseg.errors import ConfigError, DataError
-from liverseg.handover.folder import ModelFolder, open_model, write_model
+from liverseg.handover.folder import ModelFolder, check_free, open_model, write_model
 from tests.liverseg.handover.models import small_model, small_network
 
 
@@ -93,3 +93,22 @@ def test_nothing_is_overwritten_and_a_failure_leaves_nothing(model: ModelFolder,
     with pytest.raises(OSError, match="No space"):
         write_model(tmp_path / "new", described, {"t0000": arrays, "t0001": arrays}, full)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_model_is_put_into_another(model: ModelFolder, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"its files are sealed; got within the model"):
+        check_free(model.path / "deep" / "other")
+    open_model(model.path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "checksums.json").write_text("somebody else's")
+    check_free(tmp_path / "models" / "liver-v2")
+
+
+def test_what_a_file_manager_left_is_to_be_taken_out(tmp_path: Path) -> None:
+    found = small_model(tmp_path / "liver-v1")
+    (found.path / ".DS_Store").touch()
+    with pytest.raises(DataError, match=r"got \.DS_Store is new; .*take out what is new"):
+        open_model(found.path)
+    (found.path / "card.json").unlink()
+    with pytest.raises(DataError, match=r"\.DS_Store is new, card\.json is missing; .*copy the folder again"):
+        open_model(found.path)

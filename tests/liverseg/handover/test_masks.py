@@ -88,6 +88,20 @@ def test_volumes_and_burden_are_millilitres_of_voxels() -> None:
     assert one.longest_mm == pytest.approx(np.hypot(2.0, 1.0) + 1.0) and one.longest_slice in (3, 4)
 
 
+def test_volumes_of_slanting_voxels_are_those_of_the_affine(tmp_path: Path) -> None:
+    affine = np.diag([1.5, 1.5, 4.0, 1.0])
+    affine[1, 2] = 0.19  # 2.7 degrees: as much as is let pass
+    header = read_header(write_nifti(tmp_path / "ct.nii.gz", np.zeros((4, 5, 6), np.int16), affine))
+    labels = np.ones((6, 5, 4), np.uint8)
+    labels[2:4, 1:3, 1:3] = 2
+    found = measure(NativeReference(labels.shape, (*header.spacing_mm[::-1],), (0, 0, 0), labels), header.voxel_ml)
+    voxel_ml = abs(np.linalg.det(affine[:3, :3])) / 1000
+    assert found.liver_ml == pytest.approx(120 * voxel_ml, rel=1e-6) and found.tumour_ml == pytest.approx(
+        8 * voxel_ml, rel=1e-6
+    )
+    assert found.tumours[0].volume_ml == pytest.approx(8 * voxel_ml, rel=1e-6)
+
+
 def test_tumours_are_26_connected_and_sorted_by_volume() -> None:
     labels = blank()
     labels[1, 1, 1] = labels[2, 2, 2] = 2  # touch with a corner

@@ -231,6 +231,18 @@ def test_it_fits(page: Page, width: int) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_names_and_values_in_the_foot_stand_apart(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    places = page.locator("footer .pairs dt, footer .pairs dd").evaluate_all(
+        "parts => parts.map(part => { const range = document.createRange(); range.selectNodeContents(part);"
+        " const box = range.getBoundingClientRect(); return [box.left, box.right, box.top, box.bottom]; })"
+    )
+    for name, value in zip(places[::2], places[1::2], strict=True):
+        assert value[0] - name[1] >= 6 or value[2] >= name[3]
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_everything_can_be_reached_by_keyboard_and_has_a_name(page: Page) -> None:
     unnamed = """[...document.querySelectorAll("button, input, select")].filter(part =>
       !(part.textContent.trim() || part.getAttribute("aria-label") || part.labels?.[0]?.textContent.trim())).length"""

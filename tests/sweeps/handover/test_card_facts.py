@@ -14,7 +14,8 @@ from liverseg.handover.card import CardFacts, model_card
 from results.ranking import best_trials
 from results.records import Sweep
 from results.statistics import FEWEST, summarise
-from sweeps.handover.card_facts import card_facts
+from results.statistics.casewise import PatientFigures
+from sweeps.handover.card_facts import _score, card_facts
 from sweeps.spec import Spec
 from tests.liverseg.handover.card.samples import described, member
 from tests.results.ledger_factory import FakeLedger, patients, realistic
@@ -61,6 +62,23 @@ def test_scores_are_those_of_patients_with_intervals(tmp_path: Path) -> None:
     assert liver.low < liver.mean < liver.high and liver.hd95_mm == 2.0
     assert (tumour.patients, round(tumour.mean, 9), tumour.failures) == (4, 0.4, 1)
     assert tumour.hd95_mm == 4.0, "the missed one is infinite, and not the median"
+
+
+@pytest.mark.parametrize(
+    ("distances", "median"),
+    [
+        ((10.0, 40.0), 25.0),
+        ((10.0, 12.0, 30.0), 12.0),
+        ((10.0, 12.0, 16.0, math.inf), 14.0),
+        ((10.0, 12.0, math.inf, math.inf), math.inf),
+    ],
+)
+def test_a_median_distance_is_no_smaller_than_that_of_the_reports(distances: tuple[float, ...], median: float) -> None:
+    figures = [
+        PatientFigures(f"case-{number}", True, 1.0, 1.0, {"dice_liver": 0.9, "hd95_liver": value})
+        for number, value in enumerate(distances)
+    ]
+    assert _score(figures, "liver").hd95_mm == median
 
 
 def test_a_false_tumour_counts_in_no_mean_but_by_itself(tmp_path: Path) -> None:

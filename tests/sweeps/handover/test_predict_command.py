@@ -11,10 +11,14 @@ import nibabel
 import numpy as np
 import pytest
 
+from liverseg.errors import DataError
 from liverseg.handover.familiar import FamiliarRanges
 from liverseg.handover.features import scan_features
 from liverseg.handover.folder import ModelFolder
 from liverseg.phantom import PhantomConfig, write_cohort
+from sweeps.cli.predict import error_text
+from sweeps.handover.scan_job import ScanJob
+from sweeps.handover.segmenting import Segmented
 from tests.liverseg.handover.models import small_model
 from tests.promises.commands import said
 from tests.sweeps.cli_runs import Result
@@ -165,7 +169,6 @@ def test_a_scan_unlike_the_training_scans_is_told_by_feature(model: ModelFolder,
     [
         (("nowhere", "SCAN"), "rule M2"),
         (("MODEL", "nowhere.nii.gz"), "rule D1"),
-        (("MODEL", "SCAN", "SCAN"), "rule D3"),
         (("MODEL", "SCAN", "--workers", "0"), "--workers"),
         (("MODEL", "SCAN", "--gpus", "-1"), "--gpus"),
     ],
@@ -176,3 +179,36 @@ def test_usage_is_refused_before_anything_is_made(
     places = {"MODEL": str(model.path), "SCAN": str(scans / "volume-0.nii.gz")}
     done = said("predict", *(places.get(word, word) for word in words), "-o", "out", cwd=tmp_path)
     assert done.code == 2 and says in done.err and "Traceback" not in done.err and names(tmp_path) == []
+
+
+@pytest.mark.parametrize("inside", ["", "predictions", "weights/deep"])
+def test_nothing_is_written_into_a_model(model: ModelFolder, scans: Path, tmp_path: Path, inside: str) -> None:
+    before = sorted(model.path.rglob("*"))
+    (tmp_path / "link").symlink_to(model.path)
+    done = predict(model.path, scans / "volume-0.nii.gz", "-o", tmp_path / "link" / inside, cwd=tmp_path)
+    assert done.code == 2 and "its files are sealed" in done.err and done.err.count("\n") == 1
+    assert sorted(model.path.rglob("*")) == before
+
+
+def test_a_scan_given_twice_is_segmented_once(model: ModelFolder, scans: Path, tmp_path: Path) -> None:
+    scan = scans / "volume-0.nii.gz"
+    done = predict(model.path, scan, scan, "-o", "out", "--no-page", "--json", cwd=tmp_path)
+    assert done.code == 0 and len(json.loads(done.out)["predictions"]) == 1
+
+
+def test_a_scan_in_two_places_at_once_is_told(model: ModelFolder, scans: Path, tmp_path: Path) -> None:
+    image = nibabel.load(scans / "volume-0.nii.gz")
+    mirrored = np.diag([-1.0, 1.0, 1.0, 1.0]) @ image.affine
+    image.set_qform(mirrored, 1)
+    nibabel.save(image, tmp_path / "twofold.nii.gz")
+    done = predict(model.path, tmp_path / "twofold.nii.gz", "-o", "out", cwd=tmp_path)
+    assert done.code == 0 and "warning: twofold: the file says twice how the scan lies in space" in done.err
+    assert "Make sure of left and right" in (tmp_path / "out" / "twofold_seg.html").read_text()
+
+
+def test_a_full_disk_names_scan_and_folder(tmp_path: Path) -> None:
+    job = ScanJob("ct-7", tmp_path / "ct-7.nii.gz", "nifti", tmp_path / "out")
+    full = error_text(Segmented(job, error=OSError(28, "No space left on device")))
+    for words in ("[case ct-7]", str(tmp_path / "out"), "got No space left on device", "another folder with -o"):
+        assert words in full
+    assert error_text(Segmented(job, error=DataError("no CT"))) == "no CT"

@@ -218,6 +218,20 @@ def test_undefined_numbers_are_null_for_programs() -> None:
     json.dumps(card, allow_nan=False)
 
 
+@pytest.mark.parametrize(("hd95_mm", "told"), [(math.nan, False), (math.inf, True), (4.0, True)])
+def test_distances_are_explained_where_there_are_any(hd95_mm: float, told: bool) -> None:
+    scores = PatientScores((ScoreFacts("liver", 6, 0.9, hd95_mm=hd95_mm),))
+    card = model_card(described(), facts(networks=(NetworkFacts("t0000-aa", validation=scores),)))
+    assert ("HD95" in section(card, "validation")) == told
+
+
+def test_what_switches_something_on_is_not_called_more_than_chance() -> None:
+    text = section(model_card(described(), facts()), "decisions")
+    assert (
+        "one standard error of the difference" in text and "chance alone brings in about one comparison of six" in text
+    )
+
+
 def test_corrected_cases_and_folds_are_said() -> None:
     card = model_card(described(), facts(data={"reviewed": 2, "fold": 1, "folds": 5}))
     assert ["of these with a mask that a reviewer corrected", "2"] in rows(card, "data")
