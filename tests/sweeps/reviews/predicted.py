@@ -33,11 +33,19 @@ def scan_file(path: Path, seed: int) -> Path:
     return write_nifti(path, np.asfortranarray(image), AFFINE)
 
 
-def predicted(out: Path, scan: Path, *, model: dict[str, str] = MODEL, shift: int = 1, **changes: Any) -> Path:
+def predicted(
+    out: Path,
+    scan: Path,
+    *,
+    model: dict[str, str] = MODEL,
+    shift: int = 1,
+    affine: npt.NDArray[np.float64] = AFFINE,
+    **changes: Any,
+) -> Path:
     """Write mask and record of a prediction into `out`; returns the path without the ending."""
     out.mkdir(parents=True, exist_ok=True)
     name = scan.name.partition(".")[0]
-    mask = write_nifti(out / f"{name}_seg.nii.gz", labels(shift), AFFINE)
+    mask = write_nifti(out / f"{name}_seg.nii.gz", labels(shift), affine)
     header, digest = read_header(scan), file_sha256(scan)
     record = {
         "schema_version": 1,
