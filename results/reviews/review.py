@@ -24,7 +24,8 @@ class Correction:
         image_file: name of the scan kept beside it, `image.nii.gz` or `image.nii`.
         image_sha256: of that file: of the scan itself, or of what a DICOM series was converted to.
         mask_sha256: of the mask as it is kept.
-        dice_liver, dice_tumour: of the prediction against it; None where neither has any (nothing to agree on).
+        dice_liver, dice_tumour: of the prediction against it; None where neither has any (nothing to agree on), and of
+            tumours where the model knows none.
         liver_ml, tumour_ml: its volumes.
     """
 

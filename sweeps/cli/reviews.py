@@ -33,8 +33,8 @@ def reviews(
     from results.reviews import figures, read_reviews, standing
 
     folder, moment = reviews.expanduser(), _moment(since)
+    _check_folder(folder)
     found = read_reviews(folder)
-    _check_folder(folder, bool(found))
     counting = {review.seq for review in standing(found)}
     shown = [review for review in found if review.time >= moment]
     by_model = figures(found, moment)
@@ -51,10 +51,10 @@ def reviews(
         )
 
 
-def _check_folder(folder: Path, found: bool) -> None:
+def _check_folder(folder: Path) -> None:
     from sweeps.errors import UsageError
 
-    if not found and not folder.is_dir():
+    if not folder.is_dir():
         step = "name it with --reviews DIR; `liversweep review` makes it"
         raise UsageError("no such folder of reviews", where=str(folder), next_step=step)
 
@@ -131,6 +131,7 @@ def _figures(by_model: Sequence[ModelFigures]) -> Any:
             name = f"{one.model.name} ({one.model.id})" if position == 0 else ""
             table.add_row(_text(name), row.month or "all", *_cells(row), end_section=not row.month)
     table.caption = (
+        "Acceptance: accepted of all that were reviewed; a prediction that was corrected or rejected was not accepted.\n"
         "Dice: of predictions against their corrections, mean over those that were corrected; tumour: (of so many)"
     )
     table.caption_justify = "left"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liverseg.handover.postprocess import NONE
-from sweeps.handover.scan_files import NiftiScan, as_nifti, put_in_place, scratch_beside
+from sweeps.handover.scan_files import NiftiScan, as_nifti, clear_scratch, put_in_place, scratch_beside
 from sweeps.handover.scan_job import MASK_END, PAGE_END, PICTURE_END, RECORD_END, PredictSettings, ScanJob
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class PredictWorker:
             OSError: the disk is full or cannot be written.
         """
         began = time.perf_counter()
+        clear_scratch(job.out)
         with scratch_beside(job.out) as place:
             record = self._predict(job, as_nifti(job, place), place, tell)
             record |= {"seconds": round(time.perf_counter() - began, 2), "versions": _versions()}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from sweeps.handover.scan_job import MASK_END, PAGE_END, PICTURE_END, RECORD_END
 
 _ENDS = (PAGE_END, PICTURE_END, MASK_END, RECORD_END)
 """In the order in which they are put in place."""
+_SCRATCH, _LOCK = ".liversweep-", ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,46 @@ class NiftiScan:
 @contextmanager
 def scratch_beside(out: Path) -> Iterator[Path]:
     """A folder in the folder of results, on the same disk, that is gone in the end."""
-    place = out / f".liversweep-{os.getpid()}-{secrets.token_hex(4)}"
+    place = out / f"{_SCRATCH}{os.getpid()}-{secrets.token_hex(4)}"
     place.mkdir(mode=0o700)
     try:
-        yield place
+        with _in_use(place):
+            yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _in_use(place: Path) -> Iterator[None]:
+    """Hold a lock in a scratch folder, so that it is known by its absence when the process has died.
+
+    The lock gets its name once it is held: one that is seen and free is of a process that is gone.
+    """
+    unnamed = place / f"{_LOCK}.new"
+    descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        with suppress(OSError):  # a disk that knows no locks: then nobody clears up after this process
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            unnamed.replace(place / _LOCK)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def clear_scratch(out: Path) -> None:
+    """Remove what processes that died left of `scratch_beside`: it may hold copies of scans."""
+    for lock in out.glob(f"{_SCRATCH}*/{_LOCK}"):
+        try:
+            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
 
 
 def as_nifti(job: ScanJob, place: Path) -> NiftiScan:

@@ -79,7 +79,7 @@ def _reviews(spec: Spec) -> tuple[tuple[Review, ...], int]:
     if spec.data.reviews is None:
         return (), 0
     folder = Path(spec.data.reviews)
-    found = read_reviews(folder)
+    found = read_reviews(folder) if folder.is_dir() else ()
     if not found:
         what = "no reviews there" if folder.is_dir() else "no such folder"
         step = "name the folder that `liversweep review` writes, or leave data.reviews out"

@@ -238,6 +238,10 @@ class TestRefusals:
     def test_a_folder_that_is_not_there_or_holds_no_review(self, here: Path) -> None:
         with pytest.raises(UsageError, match=r"data\.reviews: no such folder; got .*reviews; name the folder"):
             cohort_of(here)
+        (here / "reviews").write_text("")
+        with pytest.raises(UsageError, match=r"data\.reviews: no such folder"):
+            cohort_of(here)
+        (here / "reviews").unlink()
         (here / "reviews").mkdir()
         with pytest.raises(UsageError, match=r"data\.reviews: no reviews there"):
             cohort_of(here)
