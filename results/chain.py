@@ -183,16 +183,15 @@ def _write(path: Path, line: bytes, size: int, mode: int) -> None:
     try:
         os.ftruncate(descriptor, size)
         os.lseek(descriptor, size, os.SEEK_SET)
-        try:
-            write_all(descriptor, line)
-            os.fsync(descriptor)
-        except OSError as error:
-            os.ftruncate(descriptor, size)
-            raise _unwritten(path, error) from error
+        write_all(descriptor, line)
+        os.fsync(descriptor)
+        if not existed:
+            sync_folder(path.parent)
+    except OSError as error:
+        os.ftruncate(descriptor, size)
+        raise _unwritten(path, error) from error
     finally:
         os.close(descriptor)
-    if not existed:
-        sync_folder(path.parent)
 
 
 def _unwritten(path: Path, error: OSError) -> LedgerError:

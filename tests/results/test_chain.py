@@ -202,6 +202,18 @@ def test_a_refused_write_leaves_the_record_as_it_was(tmp_path: Path, monkeypatch
     assert len(read_entries(path)) == 4
 
 
+def test_a_new_record_whose_folder_cannot_be_synced_stays_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(chain, "sync_folder", failing)
+    with pytest.raises(LedgerError, match="an entry could not be written; got Input/output error"):
+        append_entry(tmp_path / "record.jsonl", "noted", {})
+    assert read_entries(tmp_path / "record.jsonl") == ()
+
+
 def test_a_refused_head_leaves_the_record_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = record(tmp_path)
     before = path.read_bytes(), head_path(path).read_bytes()
