@@ -84,7 +84,9 @@ def _verdicts(line: ModelLine) -> str:
 
 def _verdict(facts: ValidationFacts) -> str:
     scores = _dice({one.label: one.dice for one in facts.labels})
-    text = f"{_day(facts.time)}: {facts.patients} patients, {scores}"
+    patients = f"{facts.patients} patient{'' if facts.patients == 1 else 's'}"
+    known = f" ({facts.optimistic} of {facts.cases} cases optimistic)" if facts.optimistic else ""
+    text = f"{_day(facts.time)}: {patients}{known}, {scores}"
     return f"{text}, {facts.outcome} against {facts.against_name}" if facts.outcome else text
 
 

@@ -100,6 +100,7 @@ def take_review(asked: Asked) -> Taken:
         tumour_ml=prediction.tumour_ml,
         verdict=asked.verdict,
         note=" ".join(asked.note.split()),
+        learned=prediction.learned,
     )
     job = _checked_scan(asked.scan or Path(prediction.scan_path), prediction)
     if asked.verdict != CORRECTED:

@@ -108,6 +108,19 @@ def test_what_a_review_that_was_killed_left_of_a_scan_goes_with_the_next(here: P
         assert list((here / "reviews").glob(".liversweep-*")) == [used], "another process is at work there"
 
 
+def test_scans_that_a_model_was_trained_on_do_not_tell_how_often_it_is_right(here: Path) -> None:
+    other = scan_file(here / "scans" / "ct-8.nii.gz", 8)
+    predicted(here / "OUT", here / "scans" / "ct-7.nii.gz", model=MODEL | {"learned_from_scan": "train"})
+    predicted(here / "OUT", other, model=MODEL | {"learned_from_scan": "validation"})
+    assert said("review", "OUT/ct-7", "--verdict", "accept", cwd=here).code == 0
+    only = said("reviews", cwd=here)
+    assert only.code == 0 and "without 1 scan that it was trained on" in " ".join(only.out.split()), only
+    assert said("review", "OUT/ct-8", "--verdict", "reject", cwd=here).code == 0
+    assert [review.learned for review in read_reviews(here / "reviews")] == ["train", "validation"]
+    (found,) = json.loads(said("reviews", "--json", cwd=here).out)["models"]
+    assert (found["total"]["reviewed"], found["total"]["acceptance"], found["trained_on"]) == (1, 0.0, 1)
+
+
 def test_a_model_that_knows_no_tumours_is_not_measured_by_them(here: Path) -> None:
     predicted(here / "OUT", here / "scans" / "ct-7.nii.gz", model=MODEL | {"labels": ["liver"]}, tumour=False)
     fixed_mask(here / "fixed.nii.gz")
@@ -270,6 +283,7 @@ def test_a_corrected_mask_is_checked_as_any_mask_is(here: Path, fault: str, mess
         {"scan": {"kind": "png"}},
         {"model": {"id": "../m", "name": "x"}},
         {"model": MODEL | {"labels": "liver"}},
+        {"model": MODEL | {"learned_from_scan": "much"}},
         {"mask": {"file": "../secret.nii.gz", "sha256": "0" * 64}},
         {"volumes_ml": {"liver": "much", "tumour": 0}},
         {"volumes_ml": {"liver": 1e999, "tumour": 0}},

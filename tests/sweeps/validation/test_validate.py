@@ -66,6 +66,15 @@ def test_one_model_is_scored_with_every_metric_and_written_down(tmp_path: Path) 
     assert line["data"] == found["data"]["fingerprint"] and len(line["data"]) == 64
 
 
+def test_an_output_that_is_a_file_is_told_before_anything_is_scored(tmp_path: Path) -> None:
+    write_cases(tmp_path / "data", 1)
+    make_model(tmp_path / "new")
+    (tmp_path / "out").write_text("mine")
+    result = said("validate", "new", "data", *WORDS, "-o", "out", cwd=tmp_path)
+    assert result.code == 2 and "-o out: not a folder; name a folder" in refusal(result)
+    assert not (tmp_path / "models").exists() and (tmp_path / "out").read_text() == "mine"
+
+
 def test_names_of_cases_are_on_the_screen_only(tmp_path: Path) -> None:
     """A name may tell who the patient is: files and JSON know cases by their pseudonyms."""
     uid = write_case(tmp_path / "data", 0)
