@@ -9,8 +9,9 @@ r"""A record to which entries can only be added: each line carries the checksum 
 - `<name>.head` beside the file holds number and checksum of the last line, so that lines cut off at the end show.
 
 The head is written after the line. A process that dies between the two leaves one whole line more than the head knows:
-that line counts. One that dies inside the write leaves a beginning of a line without an end: readers ignore it, and the
-next entry takes its place. More than that no interruption explains, and it is refused.
+that line counts, and the next writer brings the head up to it before it adds another. One that dies inside the write
+leaves a beginning of a line without an end: readers ignore it, and the next entry takes its place. More than that no
+interruption explains, and it is refused.
 
 What this does not show: a record whose lines and head were all computed anew, or all replaced by an older copy. Whoever
 must be sure of that keeps the head's checksum elsewhere.
@@ -80,6 +81,7 @@ def append_entry(
     payload: Mapping[str, Any],
     *,
     time: str | None = None,
+    mode: int = 0o644,
     before: Callable[[], None] = lambda: None,
 ) -> Entry:
     """Add one entry and return it once it and the head are safely on disk. Waits for other writers.
@@ -89,6 +91,7 @@ def append_entry(
         event: what happened.
         payload: the facts, in JSON types; NaN and infinity are written as `null`.
         time: UTC, ISO 8601 with a `Z`; None: now.
+        mode: permissions of the record where it is made.
         before: called once the record is found whole and before the entry is written, while no other process can write;
             what it raises keeps the entry out.
 
@@ -104,9 +107,13 @@ def append_entry(
         last = entries[-1] if entries else None
         seq, previous = (last.seq + 1, last.sha256) if last else (1, FIRST)
         line, entry = _encode(seq, time or _now(), event, payload, previous)
+        if last and (error := _head_refused(path, last)):
+            raise _unwritten(head_path(path), error)
         before()
-        _write(path, line, size)
-        write_atomic(head_path(path), _head(entry))
+        _write(path, line, size, mode)
+        if error := _head_refused(path, entry):
+            os.truncate(path, size)
+            raise _unwritten(head_path(path), error)
     return entry
 
 
@@ -153,26 +160,38 @@ def _head(entry: Entry) -> bytes:
     return b'{"schema_version":1,"seq":%d,"sha256":"%s"}\n' % (entry.seq, entry.sha256.encode())
 
 
-def _write(path: Path, line: bytes, size: int) -> None:
+def _head_refused(path: Path, entry: Entry) -> OSError | None:
+    """Make the head know `entry`, the last line; returns what kept it from that. Nothing is written when it does already."""
+    place, head = head_path(path), _head(entry)
+    if _contents(place) == head:
+        return None
+    try:
+        write_atomic(place, head)
+    except OSError as error:
+        # It is in its place all the same when only its folder could not be synced.
+        return None if _contents(place) == head else error
+    return None
+
+
+def _write(path: Path, line: bytes, size: int, mode: int) -> None:
     """Put `line` behind the first `size` bytes, in place of the beginning of a line that may stand there."""
     existed = path.exists()
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     except OSError as error:
         raise _unwritten(path, error) from error
     try:
         os.ftruncate(descriptor, size)
         os.lseek(descriptor, size, os.SEEK_SET)
-        try:
-            write_all(descriptor, line)
-            os.fsync(descriptor)
-        except OSError as error:
-            os.ftruncate(descriptor, size)
-            raise _unwritten(path, error) from error
+        write_all(descriptor, line)
+        os.fsync(descriptor)
+        if not existed:
+            sync_folder(path.parent)
+    except OSError as error:
+        os.ftruncate(descriptor, size)
+        raise _unwritten(path, error) from error
     finally:
         os.close(descriptor)
-    if not existed:
-        sync_folder(path.parent)
 
 
 def _unwritten(path: Path, error: OSError) -> LedgerError:

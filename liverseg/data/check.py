@@ -119,6 +119,7 @@ def _case(files: CaseFiles, header: Header, measured: Measured, digests: tuple[s
         image_sha256=digests[0],
         mask_sha256=digests[1],
         content_sha256=measured.digest.hexdigest(),
+        values_sha256=measured.values_sha256(header.shape),
         liver_ml=sum(measured.counts) * header.voxel_ml,
         tumour_ml=measured.counts[1] * header.voxel_ml,
         hu_min=measured.hu_min,

@@ -51,12 +51,12 @@ def _check_all(files: Iterable[CaseFiles], threads: int) -> Iterator[CaseReport]
 def _double_scans(cases: Iterable[Case]) -> Iterator[Problem]:
     first: dict[Hashable, Case] = {}
     for case in cases:
-        keys = (case.content_sha256, case.uid)
+        keys = (case.content_sha256, case.values_sha256, case.uid)
         twin = next((first[key] for key in keys if key in first), None)
         if twin:
             summary = (
                 f"same scan as {twin.uid}"
-                if twin.content_sha256 == case.content_sha256
+                if twin.values_sha256 == case.values_sha256
                 else f"same pseudonym as {twin.uid}"
             )
             message = f"[case {case.name}, rule D4] {summary}, which is case {twin.name}; leave one of the two out"
@@ -69,6 +69,6 @@ def _double_masks(cases: Iterable[Case]) -> Iterator[Problem]:
     first: dict[str, Case] = {}
     for case in cases:
         twin = first.setdefault(case.mask_sha256, case)
-        if case.liver_ml and twin.content_sha256 != case.content_sha256:
+        if case.liver_ml and twin.values_sha256 != case.values_sha256:
             summary = f"same mask as {twin.uid}, on another scan"
             yield Problem("Q6", f"[case {case.name}, rule Q6] {summary}, which is case {twin.name}", case.name, summary)

@@ -35,6 +35,8 @@ class Case:
         header: the image's header.
         image_sha256, mask_sha256: of the files' bytes, hex.
         content_sha256: of the image's grid and decoded voxels, so that a copy in another wrapping is recognised.
+        values_sha256: of the decoded voxels in any order, so that a copy is recognised that is also stored in another
+            orientation.
         liver_ml, tumour_ml: volume labelled >= 1 and labelled 2, millilitres.
         hu_min, hu_max: extremes of the image.
         liver_hu: mean HU of what is labelled >= 1; None when nothing is.
@@ -49,12 +51,18 @@ class Case:
     image_sha256: str
     mask_sha256: str
     content_sha256: str
+    values_sha256: str
     liver_ml: float
     tumour_ml: float
     hu_min: float
     hu_max: float
     liver_hu: float | None
     labels: tuple[int, ...]
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """What two cases of one scan share, whatever its wrapping."""
+        return frozenset((self.uid, self.content_sha256, self.values_sha256))
 
     @property
     def slices(self) -> int:

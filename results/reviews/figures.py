@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from results.reviews.prediction import ReviewedModel
+from results.reviews.prediction import TRAIN, ReviewedModel
 from results.reviews.record import standing
 from results.reviews.review import ACCEPT, CORRECTED, REJECT, Review
 from results.statistics.share import wilson_interval
@@ -20,7 +20,8 @@ class MonthFigures:
     Attributes:
         month: `2026-01`; empty for all.
         reviewed, accepted, corrected, rejected: predictions.
-        acceptance: accepted as a share of reviewed, with its 95 % interval (Wilson) `low` to `high`.
+        acceptance: accepted as a share of reviewed, with its 95 % interval (Wilson) `low` to `high`;
+            None without any.
         dice_liver, dice_tumour: mean Dice of the prediction against its correction, over those that were corrected and
             have the label; None without any. `dice_tumour_n` of them have tumour.
     """
@@ -30,9 +31,9 @@ class MonthFigures:
     accepted: int
     corrected: int
     rejected: int
-    acceptance: float
-    low: float
-    high: float
+    acceptance: float | None
+    low: float | None
+    high: float | None
     dice_liver: float | None
     dice_tumour: float | None
     dice_tumour_n: int
@@ -40,11 +41,15 @@ class MonthFigures:
 
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
-    """All that is known of one model version; `months` ascending, those with a review."""
+    """All that is known of one model version; `months` ascending, those with a review.
+
+    `trained_on`: reviewed scans that are left out of the figures, for the model was trained on them.
+    """
 
     model: ReviewedModel
     total: MonthFigures
     months: tuple[MonthFigures, ...]
+    trained_on: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -54,7 +59,8 @@ class ModelFigures:
 def figures(reviews: Sequence[Review], since: str = "") -> tuple[ModelFigures, ...]:
     """Figures of every model that was reviewed, in the order of their first reviews.
 
-    A scan that was reviewed again counts once for each model, as the newest review says.
+    A scan that was reviewed again counts once for each model, as the newest review says. One that the model was trained on
+    counts as `trained_on` only: it does not tell how often the model is right.
 
     Args:
         reviews: all of the record.
@@ -64,9 +70,12 @@ def figures(reviews: Sequence[Review], since: str = "") -> tuple[ModelFigures, .
     for review in standing(reviews):
         if review.time >= since:
             by_model[review.model.id].append(review)
-    return tuple(
-        ModelFigures(several[-1].model, _figures("", several), _months(several)) for several in by_model.values()
-    )
+    return tuple(map(_model_figures, by_model.values()))
+
+
+def _model_figures(reviews: Sequence[Review]) -> ModelFigures:
+    unseen = [review for review in reviews if review.learned != TRAIN]
+    return ModelFigures(reviews[-1].model, _figures("", unseen), _months(unseen), len(reviews) - len(unseen))
 
 
 def _months(reviews: Iterable[Review]) -> tuple[MonthFigures, ...]:
@@ -78,8 +87,8 @@ def _months(reviews: Iterable[Review]) -> tuple[MonthFigures, ...]:
 
 def _figures(month: str, reviews: Sequence[Review]) -> MonthFigures:
     verdicts = [review.verdict for review in reviews]
-    share = verdicts.count(ACCEPT) / len(verdicts)
-    low, high = wilson_interval(share, len(verdicts))
+    share = verdicts.count(ACCEPT) / len(verdicts) if verdicts else None
+    low, high = (None, None) if share is None else wilson_interval(share, len(verdicts))
     fixed = [review.correction for review in reviews if review.correction is not None]
     tumour = [one.dice_tumour for one in fixed if one.dice_tumour is not None]
     return MonthFigures(

@@ -13,6 +13,9 @@ from results.errors import ResultsError
 
 SCHEMA_VERSION = 1
 KINDS = ("nifti", "dicom")
+LABELS = ("liver", "tumour")
+"""Of a model whose record names none."""
+TRAIN, VALIDATION = PARTS = ("train", "validation")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UID = re.compile(r"case-[0-9a-f]{8}")
 _MODEL_ID = re.compile(r"m-[0-9a-f]{12}")
@@ -53,6 +56,8 @@ class ReviewedPrediction:
         scan_path: where the scan lay.
         mask_file: name of the mask beside the record.
         mask_sha256: of that file.
+        labels: foreground labels that the model knows.
+        learned: the part of the model's cases that the scan is in, `train` or `validation`; empty for neither.
         liver_ml, tumour_ml: predicted volumes.
     """
 
@@ -61,6 +66,8 @@ class ReviewedPrediction:
     scan_path: str
     mask_file: str
     mask_sha256: str
+    labels: tuple[str, ...]
+    learned: str
     liver_ml: float
     tumour_ml: float
 
@@ -112,6 +119,8 @@ class _Reader:
             scan_path=self._text("scan", "path"),
             mask_file=mask_file,
             mask_sha256=self._matching(_SHA256, "mask", "sha256"),
+            labels=self._labels(),
+            learned=self._learned(),
             liver_ml=self._number("volumes_ml", "liver"),
             tumour_ml=self._number("volumes_ml", "tumour"),
         )
@@ -127,6 +136,20 @@ class _Reader:
         if not isinstance(value, str):
             raise self._wrong(keys, value, "text")
         return value
+
+    def _learned(self) -> str:
+        value = self._value("model", "learned_from_scan")
+        if value not in (None, *PARTS):
+            raise self._wrong(("model", "learned_from_scan"), value, f"null | {' | '.join(PARTS)}")
+        return value or ""
+
+    def _labels(self) -> tuple[str, ...]:
+        value = self._value("model", "labels")
+        if value is None:
+            return LABELS
+        if not isinstance(value, list) or not value or not all(isinstance(label, str) for label in value):
+            raise self._wrong(("model", "labels"), value, "a list of labels")
+        return tuple(value)
 
     def _matching(self, pattern: re.Pattern[str], *keys: str) -> str:
         value = self._text(*keys)

@@ -48,7 +48,8 @@ def append_review(folder: Path, review: Review, files: Callable[[], None] = lamb
         ResultsError: the record is damaged, or disk or folder refuse.
     """
     make_folder(folder)
-    entry: Entry = append_entry(folder / RECORD, EVENT, review.payload(), before=files)
+    # Names of scans and notes may tell a patient.
+    entry: Entry = append_entry(folder / RECORD, EVENT, review.payload(), mode=0o600, before=files)
     return replace(review, time=entry.time, seq=entry.seq)
 
 
@@ -89,16 +90,15 @@ def standing(reviews: Iterable[Review]) -> tuple[Review, ...]:
 
 
 def corrections(reviews: Sequence[Review]) -> tuple[Review, ...]:
-    """Of each scan the newest correction that its model's later reviews do not take back, in the order of the record."""
-    last = {(review.scan.sha256, review.model.id): review.seq for review in reviews}
+    """Of each scan the newest correction, unless its model's later reviews take it back, in the order of the record.
+
+    A newer correction says that the ones before it were not right either: when it is taken back, they stay out.
+    """
+    counting = {review.seq for review in standing(reviews)}
     newest = {review.scan.sha256: review for review in reviews if review.verdict == CORRECTED}
     return tuple(
         sorted(
-            (
-                review
-                for review in newest.values()
-                if last[review.scan.sha256, review.model.id] == review.seq and review.correction is not None
-            ),
+            (review for review in newest.values() if review.seq in counting and review.correction is not None),
             key=lambda review: review.seq,
         )
     )

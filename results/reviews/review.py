@@ -8,7 +8,7 @@ from typing import Any
 
 from results.chain import Entry
 from results.errors import LedgerError
-from results.reviews.prediction import ReviewedModel, ReviewedScan
+from results.reviews.prediction import PARTS, ReviewedModel, ReviewedScan
 
 ACCEPT, REJECT, CORRECTED = VERDICTS = ("accept", "reject", "corrected")
 EVENT = "review"
@@ -24,7 +24,8 @@ class Correction:
         image_file: name of the scan kept beside it, `image.nii.gz` or `image.nii`.
         image_sha256: of that file: of the scan itself, or of what a DICOM series was converted to.
         mask_sha256: of the mask as it is kept.
-        dice_liver, dice_tumour: of the prediction against it; None where neither has any (nothing to agree on).
+        dice_liver, dice_tumour: of the prediction against it; None where neither has any (nothing to agree on), and of
+            tumours where the model knows none.
         liver_ml, tumour_ml: its volumes.
     """
 
@@ -47,6 +48,7 @@ class Review:
         liver_ml, tumour_ml: predicted volumes.
         verdict: one of `VERDICTS`.
         note: free text, empty for none.
+        learned: `train` or `validation` when the model was trained or chosen on the scan; empty for neither.
         correction: with the verdict `corrected`.
         time: UTC, ISO 8601 with a `Z`; empty before it is in the record.
         seq: its line in the record, 0 before.
@@ -60,6 +62,7 @@ class Review:
     verdict: str
     note: str = ""
     correction: Correction | None = None
+    learned: str = ""
     time: str = ""
     seq: int = 0
 
@@ -87,6 +90,8 @@ def review_of(entry: Entry, where: str) -> Review:
     try:
         if entry.event != EVENT or facts.pop("schema_version") != 1 or facts["verdict"] not in VERDICTS:
             raise ValueError(entry.event)
+        if facts.get("learned", "") not in ("", *PARTS):
+            raise ValueError(facts["learned"])
         correction = facts.pop("correction")
         return Review(
             scan=ReviewedScan(**_texts(facts.pop("scan"))),

@@ -84,9 +84,11 @@ def _verdicts(line: ModelLine) -> str:
 
 def _verdict(facts: ValidationFacts) -> str:
     scores = _dice({one.label: one.dice for one in facts.labels})
+    patients = f"{facts.patients} patient{'' if facts.patients == 1 else 's'}"
+    known = f" ({facts.optimistic} of {facts.cases} cases optimistic)" if facts.optimistic else ""
     counts = [(facts.unlike, "unlike its training"), (facts.refused, "refused")]
     told = "".join(f", {count} {what}" for count, what in counts if count)
-    text = f"{_day(facts.time)}: {facts.patients} patients{told}, {scores}"
+    text = f"{_day(facts.time)}: {patients}{known}{told}, {scores}"
     return f"{text}, {facts.outcome} against {facts.against_name}" if facts.outcome else text
 
 

@@ -99,4 +99,4 @@ def _lines(taken: Taken, folder: Path) -> list[str]:
 
 
 def _dice(value: float | None) -> str:
-    return "– (none in either)" if value is None else f"{value:.3f}"
+    return "– (none to compare)" if value is None else f"{value:.3f}"

@@ -27,14 +27,15 @@ def reviews(
     """List reviews, and how often each model's predictions were accepted, with the Dice between prediction and correction.
 
     Figures are by model version and by month, so that a model that grows worse on today's scans shows. A scan that was reviewed
-    again counts once, as the newest review says. Reads the record only, checks that nothing in it was changed, and says so if it
-    was. The list on screen names scans as you do; --json gives pseudonyms only.
+    again counts once, as the newest review says; scans that a model was trained on do not count for it. Reads the record only,
+    checks that nothing in it was changed, and says so if it was. The list on screen names scans as you do; --json gives
+    pseudonyms only.
     """
     from results.reviews import figures, read_reviews, standing
 
     folder, moment = reviews.expanduser(), _moment(since)
+    _check_folder(folder)
     found = read_reviews(folder)
-    _check_folder(folder, bool(found))
     counting = {review.seq for review in standing(found)}
     shown = [review for review in found if review.time >= moment]
     by_model = figures(found, moment)
@@ -51,10 +52,10 @@ def reviews(
         )
 
 
-def _check_folder(folder: Path, found: bool) -> None:
+def _check_folder(folder: Path) -> None:
     from sweeps.errors import UsageError
 
-    if not found and not folder.is_dir():
+    if not folder.is_dir():
         step = "name it with --reviews DIR; `liversweep review` makes it"
         raise UsageError("no such folder of reviews", where=str(folder), next_step=step)
 
@@ -128,18 +129,28 @@ def _figures(by_model: Sequence[ModelFigures]) -> Any:
         table.add_column(head, justify="right")
     for one in by_model:
         for position, row in enumerate((*one.months, one.total)):
-            name = f"{one.model.name} ({one.model.id})" if position == 0 else ""
+            name = f"{one.model.name} ({one.model.id}){_left_out(one)}" if position == 0 else ""
             table.add_row(_text(name), row.month or "all", *_cells(row), end_section=not row.month)
     table.caption = (
+        "Acceptance: accepted of all that were reviewed; a prediction that was corrected or rejected was not accepted.\n"
         "Dice: of predictions against their corrections, mean over those that were corrected; tumour: (of so many)"
     )
     table.caption_justify = "left"
     return table
 
 
+def _left_out(one: ModelFigures) -> str:
+    """Scans that would flatter the model."""
+    if not one.trained_on:
+        return ""
+    return f", without {one.trained_on} scan{'' if one.trained_on == 1 else 's'} that it was trained on"
+
+
 def _cells(row: MonthFigures) -> tuple[str, ...]:
     counts = (str(value) for value in (row.reviewed, row.accepted, row.corrected, row.rejected))
-    share = f"{row.acceptance:.0%} ({row.low:.0%} to {row.high:.0%})"
+    share = "–"
+    if row.acceptance is not None and row.low is not None and row.high is not None:
+        share = f"{row.acceptance:.0%} ({row.low:.0%} to {row.high:.0%})"
     tumour = "–" if row.dice_tumour is None else f"{row.dice_tumour:.3f} ({row.dice_tumour_n})"
     return (*counts, share, _dice(row.dice_liver), tumour)
 

@@ -62,9 +62,10 @@ def validate(
 
     Both models segment the same patients, and paired tests compare them for each label. It ends with promote (shown to be
     better for a label, with no sign of being worse for another), keep, or underpowered (too few patients for any test).
-    Cases that a model was trained on are left out. Scans unlike those of a model's training are listed by what differs; one that
-    `predict` refuses counts as a scan in which nothing was found. Scores and decision are added to the record that `liversweep
-    models` shows.
+    Cases that a model was trained on are left out, with --patient also other scans of those patients; a patient of whom DATA
+    holds none of the scans trained on cannot be known again. Scans unlike those of a model's training are listed by what
+    differs; one that `predict` refuses counts as a scan in which nothing was found. Scores and decision are added to the record
+    that `liversweep models` shows.
 
     Research software, not for clinical use.
     """
@@ -83,6 +84,7 @@ def validate(
         patient=patient,
         skip_bad=skip_bad,
     )
+    _check_output(output)
     models = _open(model, against)
     read_record(record)  # a damaged one is told before hours of work, not after
     fleet = fleet_of(workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, say=note)
@@ -91,6 +93,16 @@ def validate(
     note_validation(record, facts_of(found))
     _show(found, as_json, output)
     note(f"added to the record of models in {record}; see it with: liversweep models")
+
+
+def _check_output(output: Path | None) -> None:
+    """Told before hours of work."""
+    from sweeps.errors import UsageError
+
+    if output is not None and output.expanduser().exists() and not output.expanduser().is_dir():
+        raise UsageError(
+            "not a folder", where=f"-o {output}", next_step="name a folder; it is made where there is none"
+        )
 
 
 def _open(model: Path, against: Path | None) -> list[ModelFolder]:

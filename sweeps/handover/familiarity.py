@@ -45,6 +45,29 @@ def observed(
     return features, found
 
 
+def learned_from(model: ModelFolder, scan: Path, sha256: str) -> str | None:
+    """The part of the model's cases that a scan is in, `train` or `validation`; None for one that it has not seen.
+
+    Args:
+        model: the model.
+        scan: as NIfTI. A corrected DICOM series is trained on as what it was converted to.
+        sha256: of the user's file or series.
+    """
+    from liverseg.data import case_uid, file_sha256
+
+    uids = {case_uid(sha256), case_uid(file_sha256(scan))}
+    return next((part for part in ("train", "validation") if uids & model.description.cases(part)), None)
+
+
+def seen_before(part: str | None) -> list[dict[str, Any]]:
+    """The warning about a scan that the model was trained or chosen on."""
+    if part is None:
+        return []
+    what = "trained" if part == "train" else "chosen"
+    text = f"the model was {what} on this scan: how well it does here does not tell how well it does on others"
+    return [{"feature": "scan seen before", "text": text}]
+
+
 def unlike(model: ModelFolder, features: ScanFeatures, liver_ml: float) -> list[dict[str, Any]]:
     """Warnings in the form of a prediction's record; none when the scan is like those that the model was trained on."""
     from liverseg.handover.familiar import FamiliarRanges

@@ -61,9 +61,9 @@ def found_at(path: Path, model: str) -> tuple[State, str]:
     from liverseg.errors import LiversegError
     from liverseg.handover.folder import open_model
 
-    if not path.exists():
-        return "gone", ""
     try:
+        if not path.exists():
+            return "gone", ""
         found = open_model(path)
     except (LiversegError, SweepError, OSError) as error:
         return "changed", str(error)

@@ -21,7 +21,11 @@ def origin_of(name: str, sweep: Sweep, cohort: Cohort, choice: Choice) -> dict[s
     record, fold = sweep.sweep, choice.trials[0].trial.fold
     parts = {part: [case.uid for case in cohort.part(part, fold)] for part in ("train", "validation", "test")}
     contents = {
-        part: [case.content_sha256[:CONTENT_DIGITS] for case in cohort.part(part, fold)]
+        part: [
+            sha256[:CONTENT_DIGITS]
+            for case in cohort.part(part, fold)
+            for sha256 in (case.content_sha256, case.values_sha256)
+        ]
         for part in ("train", "validation")
     }
     livers = [case.liver_ml for case in cohort.part("train", fold) if case.liver_ml > 0]

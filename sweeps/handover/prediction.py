@@ -78,7 +78,14 @@ class PredictWorker:
     def _predict(self, job: ScanJob, scan: NiftiScan, place: Path, tell: Tell) -> dict[str, Any]:
         from liverseg.data import file_sha256
         from liverseg.handover.masks import measure, write_mask
-        from sweeps.handover.familiarity import observed, refuse_empty, two_places, unlike
+        from sweeps.handover.familiarity import (
+            learned_from,
+            observed,
+            refuse_empty,
+            seen_before,
+            two_places,
+            unlike,
+        )
 
         features, found = observed(
             self._predictor, scan.path, job.name, lambda done, total: tell((SEGMENTING, done, total))
@@ -86,21 +93,27 @@ class PredictWorker:
         volume = self._postprocess.apply(found.volume)
         measured = measure(volume, found.header.voxel_ml)
         refuse_empty(self._model, measured.liver_ml, case=job.name, path=job.path)
+        part = learned_from(self._model, scan.path, scan.sha256)
         mask = place / job.file(MASK_END).name
         write_mask(mask, volume, found.header)
         record = {
-            **self._head(job, scan, found.header),
+            **self._head(job, scan, found.header, part),
             "mask": {"file": mask.name, "sha256": file_sha256(mask)},
             **measured.as_json(),
             "postprocess": self._postprocess.as_json(),
             "flips": self._predictor.flips,
-            "warnings": [*scan.warnings, *two_places(found.header), *unlike(self._model, features, measured.liver_ml)],
+            "warnings": [
+                *scan.warnings,
+                *seen_before(part),
+                *two_places(found.header),
+                *unlike(self._model, features, measured.liver_ml),
+            ],
         }
         if self._settings.page:
             _write_pages(job, scan.path, found.header, volume, record, place)
         return record
 
-    def _head(self, job: ScanJob, scan: NiftiScan, header: Header) -> dict[str, Any]:
+    def _head(self, job: ScanJob, scan: NiftiScan, header: Header, part: str | None) -> dict[str, Any]:
         from liverseg.data import case_uid
         from liverseg.handover.description import NOTICE
 
@@ -123,6 +136,7 @@ class PredictWorker:
                 "name": self._model.name,
                 "path": str(self._model.path),
                 "labels": list(self._model.description.labels),
+                "learned_from_scan": part,
             },
         }
 

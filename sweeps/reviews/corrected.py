@@ -79,7 +79,7 @@ def _reviews(spec: Spec) -> tuple[tuple[Review, ...], int]:
     if spec.data.reviews is None:
         return (), 0
     folder = Path(spec.data.reviews)
-    found = read_reviews(folder)
+    found = read_reviews(folder) if folder.is_dir() else ()
     if not found:
         what = "no reviews there" if folder.is_dir() else "no such folder"
         step = "name the folder that `liversweep review` writes, or leave data.reviews out"
@@ -177,7 +177,7 @@ class _Held:
 
     Attributes:
         pattern: `data.patient`.
-        scans: pseudonyms and content hashes.
+        scans: what tells its scans, see `Case.marks`.
         patients: key of a name to its patient.
         apart: patients that some fold validates on, or that are locked away.
     """
@@ -194,7 +194,7 @@ class _Held:
         split: Split = cohort.split
         apart = {*split.validation, *split.test, *(patient for fold in split.folds for patient in fold.validation)}
         keys = {} if pattern is None else {patient_key(case.name, pattern): case.patient for case in cohort.cases}
-        scans = frozenset(value for case in cohort.cases for value in (case.uid, case.content_sha256))
+        scans = frozenset(mark for case in cohort.cases for mark in case.marks)
         return _Held(pattern, scans, keys, frozenset(apart))
 
     def key(self, one: _Joining) -> str:
@@ -205,7 +205,7 @@ class _Held:
 
     def refusal(self, one: _Joining, older: set[str | None]) -> str:
         """Why a case is left out, free of names; empty when it is not."""
-        if self.scans & {one.case.uid, one.case.content_sha256}:
+        if self.scans & one.case.marks:
             return "its scan is in data.root already"
         if one.case.name in older:
             return "its scan was corrected again in another wrapping; the newer correction is taken"

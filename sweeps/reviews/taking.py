@@ -91,7 +91,7 @@ def take_review(asked: Asked, on_slices: OnSlices = lambda name, done, total: No
         ResultsError: the record of reviews is damaged, or disk or folder refuse.
     """
     from sweeps.handover.scan_files import as_nifti
-    from sweeps.handover.scratch import scratch_beside
+    from sweeps.handover.scratch import clear_abandoned, scratch_beside
 
     _check_words(asked)
     beside = _on_the_disk_of(asked.folder)
@@ -108,22 +108,34 @@ def take_review(asked: Asked, on_slices: OnSlices = lambda name, done, total: No
         tumour_ml=prediction.tumour_ml,
         verdict=asked.verdict,
         note=" ".join(asked.note.split()),
+        learned=prediction.learned,
     )
     count = partial(on_slices, prediction.scan.name)
     job = _checked_scan(asked.scan or Path(prediction.scan_path), prediction, count)
     if asked.verdict != CORRECTED:
         return Taken(append_review(asked.folder, review))
-    with scratch_beside(beside) as place:
-        return _take_correction(asked, review, _Sources(as_nifti(job, place, count).path, mask, place))
+    try:
+        clear_abandoned(beside)
+        with scratch_beside(beside) as place:
+            sources = _Sources(as_nifti(job, place, count).path, mask, place, prediction.labels)
+            return _take_correction(asked, review, sources)
+    except OSError as error:
+        raise ResultsError(
+            "the corrected case could not be kept; nothing was added to the record",
+            where=str(asked.folder),
+            got=error.strerror or type(error).__name__,
+            next_step="check the folder and the room on the disk, then try again",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """The scan as NIfTI, the predicted mask, and a folder for what is being made."""
+    """The scan as NIfTI, the predicted mask, a folder for what is being made, and the labels that the model knows."""
 
     scan: Path
     mask: Path
     place: Path
+    labels: tuple[str, ...]
 
 
 def find_record(path: Path) -> Path:
@@ -133,15 +145,16 @@ def find_record(path: Path) -> Path:
         UsageError: there is none.
     """
     name = path.name
-    stem = next((name[: -len(end)] for end in ENDS if name.endswith(end)), name)
-    record = path.with_name(f"{stem}{ENDS[0]}") if stem else path
-    if record.is_file():
+    # As typed comes first: a scan may itself be called ct_seg. What a shell completes ends with the bare `_seg.` or `_seg`.
+    stems = [name, *(name[: -len(end)] for end in (*ENDS, "_seg.", "_seg") if name.endswith(end))]
+    records = [path.with_name(f"{stem}{ENDS[0]}") for stem in stems if stem]
+    if record := next((one for one in records if one.is_file()), None):
         return record
     step = "name a scan below the folder that `liversweep predict` wrote, such as OUT/ct-7"
-    if path.is_dir():
-        found = sorted(one.name[: -len(ENDS[0])] for one in path.glob(f"*{ENDS[0]}"))
-        if found:
-            step = f"name one of its scans: {', '.join(str(path / one) for one in found[:5])}"
+    folder = path if path.is_dir() else path.parent
+    found = sorted(one.name[: -len(ENDS[0])] for one in folder.glob(f"*{ENDS[0]}"))
+    if found:
+        step = f"name one of the scans there: {', '.join(str(folder / one) for one in found[:5])}"
     raise UsageError("no prediction of this name", where=str(path), allowed=f"…{' | …'.join(ENDS)}", next_step=step)
 
 
@@ -197,6 +210,8 @@ def _checked_scan(path: Path, prediction: ReviewedPrediction, on_slices: Callabl
 def _on_the_disk_of(folder: Path) -> Path:
     """A folder on the disk of the reviews, in which a corrected case is made: theirs, or the one above it."""
     beside = folder if folder.is_dir() else folder.parent
+    if folder.exists() and not folder.is_dir():
+        raise UsageError("not a folder", where=str(folder), next_step="choose another place: --reviews DIR")
     if not beside.is_dir():
         raise UsageError("no such folder", where=str(beside), next_step="make it, or choose another: --reviews DIR")
     return beside
@@ -212,7 +227,7 @@ def _take_correction(asked: Asked, review: Review, sources: _Sources) -> Taken:
     case, warnings = _checked_case(review, sources.scan, asked.mask)
     fixed = read_mask(asked.mask, _mask_header(asked.mask, review), case=review.scan.name)
     predicted = read_mask(sources.mask, _mask_header(sources.mask, review), case=review.scan.name)
-    dice = _agreement(fixed, predicted, review, asked.mask)
+    liver, tumour = _agreement(fixed, predicted, review, asked.mask)
     # Written anew: whatever else the user's file says of the patient stays there.
     new = sources.place / MASK
     write_mask(new, fixed, case.header)
@@ -222,8 +237,8 @@ def _take_correction(asked: Asked, review: Review, sources: _Sources) -> Taken:
         image_file=image.name,
         image_sha256=case.image_sha256,
         mask_sha256=file_sha256(new),
-        dice_liver=dice[0],
-        dice_tumour=dice[1],
+        dice_liver=liver,
+        dice_tumour=tumour if "tumour" in sources.labels else None,
         liver_ml=round(case.liver_ml, 3),
         tumour_ml=round(case.tumour_ml, 3),
     )

@@ -130,7 +130,13 @@ def _patients_in(part: str, cases: Sequence[Case], models: Sequence[ModelDescrip
 
     uids = {uid for model in models for uid in model.cases(part)}
     contents = {content for model in models for content in model.contents(part)}
-    return {case.patient for case in cases if case.uid in uids or case.content_sha256[:CONTENT_DIGITS] in contents}
+    return {
+        case.patient
+        for case in cases
+        if case.uid in uids
+        or case.content_sha256[:CONTENT_DIGITS] in contents
+        or case.values_sha256[:CONTENT_DIGITS] in contents
+    }
 
 
 def _none_left(source: Source, found: Labelled) -> UsageError:

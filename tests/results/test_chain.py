@@ -202,6 +202,65 @@ def test_a_refused_write_leaves_the_record_as_it_was(tmp_path: Path, monkeypatch
     assert len(read_entries(path)) == 4
 
 
+def test_a_new_record_whose_folder_cannot_be_synced_stays_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(chain, "sync_folder", failing)
+    with pytest.raises(LedgerError, match="an entry could not be written; got Input/output error"):
+        append_entry(tmp_path / "record.jsonl", "noted", {})
+    assert read_entries(tmp_path / "record.jsonl") == ()
+
+
+def test_a_refused_head_leaves_the_record_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = record(tmp_path)
+    before = path.read_bytes(), head_path(path).read_bytes()
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(chain, "write_atomic", full)
+    for _ in range(3):
+        with pytest.raises(LedgerError, match=r"record\.head: an entry could not be written; got No space left"):
+            append_entry(path, "noted", {})
+        assert (path.read_bytes(), head_path(path).read_bytes()) == before
+
+
+def test_a_head_that_only_its_folder_did_not_take_in_is_a_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, write = record(tmp_path), chain.write_atomic
+
+    def unsynced(path: Path, data: bytes) -> None:
+        write(path, data)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(chain, "write_atomic", unsynced)
+    assert append_entry(path, "noted", {}).seq == 5
+    assert len(read_entries(path)) == 5
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_deaths_between_line_and_head_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """Each leaves one line more than the head knows, and never two."""
+    path, write, calls = record(tmp_path, count), chain.write_atomic, []
+
+    def dying(path: Path, data: bytes) -> None:
+        calls.append(data)
+        if b'"seq":%d,' % died not in data:
+            return write(path, data)
+        raise SystemExit
+
+    monkeypatch.setattr(chain, "write_atomic", dying)
+    for died in range(count + 1, count + 4):
+        with pytest.raises(SystemExit):
+            append_entry(path, "noted", {})
+        assert [entry.seq for entry in read_entries(path)] == list(range(1, died + 1))
+    assert len(calls) == 5
+
+
 @pytest.mark.parametrize("payload", [{"seq": 3}, {"sha256": "0"}, {"what": object()}, {"what": {1: 2}}])
 def test_a_payload_that_cannot_be_written_is_refused(tmp_path: Path, payload: dict[str, object]) -> None:
     with pytest.raises(LedgerError):

@@ -41,7 +41,16 @@ def _case(number: int, slices: int) -> Case:
     files = CaseFiles(name, Path("/nowhere/image.nii"), Path("/nowhere/mask.nii"))
     facts: dict[str, Any] = {"liver_ml": 1.0, "tumour_ml": 0.1, "hu_min": -80.0, "hu_max": 110.0, "liver_hu": 110.0}
     return Case(
-        name, name, name, files, header, f"{number:064x}", "0" * 64, f"{number:064x}", labels=(0, 1, 2), **facts
+        name,
+        name,
+        name,
+        files,
+        header,
+        f"{number:064x}",
+        "0" * 64,
+        *(2 * [f"{number:064x}"]),
+        labels=(0, 1, 2),
+        **facts,
     )
 
 

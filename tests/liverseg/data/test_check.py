@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -188,6 +190,21 @@ def test_a_scan_that_is_there_twice_is_refused_once(tmp_path: Path, ending: str)
     assert [(problem.case, problem.rule) for problem in report.problems] == [("copy", "D4")]
     assert "c0" in report.problems[0].message and "c0" not in report.problems[0].summary
     assert [case.name for case in report.cases] == ["c0", "c1"]
+
+
+@pytest.mark.parametrize("axes", ["RAS", "SLP", "IAR"])
+def test_a_scan_that_is_there_in_another_orientation_too_is_the_same_scan(tmp_path: Path, axes: str) -> None:
+    first = plausible_pair(tmp_path, "c0", 0)
+    turned = []
+    for path in (first.image, first.mask):
+        volume: Any = nibabel.load(path)
+        ornt = nibabel.orientations
+        way = ornt.ornt_transform(ornt.io_orientation(volume.affine), ornt.axcodes2ornt(axes))
+        turned.append(tmp_path / f"turned-{path.name}")
+        nibabel.save(volume.as_reoriented(way), turned[-1])
+    report = check_cohort([first, CaseFiles("turned", *turned)])
+    assert [(problem.case, problem.rule) for problem in report.problems] == [("turned", "D4")]
+    assert report.problems[0].summary.startswith("same scan as")
 
 
 def test_one_mask_on_two_scans_is_a_warning(tmp_path: Path) -> None:

@@ -93,6 +93,15 @@ def test_a_model_shows_what_was_compared_with_it(home: Path) -> None:
     assert "from elsewhere against it, promote" in said("models", cwd=home).out
 
 
+def test_patients_on_whom_a_model_was_chosen_are_told_beside_its_scores(home: Path) -> None:
+    labels = (LabelResult("liver", 1, 0.9),)
+    facts = ValidationFacts(
+        model="m-ffffffffffff", name="x", data="d" * 64, cases=2, patients=1, optimistic=2, labels=labels
+    )
+    note_validation(home / "models", facts)
+    assert "1 patient (2 of 2 cases optimistic), 0.900" in said("models", cwd=home).out
+
+
 def test_another_model_in_the_place_is_no_whole_one(home: Path) -> None:
     shutil.rmtree(home / "two")
     shutil.move(home / "three", home / "two")

@@ -11,6 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from liverseg.data import case_uid, file_sha256
 from liverseg.errors import DataError
 from liverseg.handover.familiar import FamiliarRanges
 from liverseg.handover.features import scan_features
@@ -59,6 +60,21 @@ def test_a_folder_of_scans_gives_four_files_each_and_a_table(model: ModelFolder,
     record = json.loads((tmp_path / "out" / "volume-0_seg.json").read_text())
     assert record["model"]["id"] == model.id and record["notice"] == NOTICE
     assert record["scan"]["uid"].startswith("case-") and record["warnings"] == []
+
+
+def test_a_scan_that_the_model_was_trained_or_chosen_on_is_told(
+    model: ModelFolder, scans: Path, tmp_path: Path
+) -> None:
+    uids = [case_uid(file_sha256(scans / f"volume-{index}.nii.gz")) for index in range(2)]
+    origin = {"sweep": "small", "liver_ml": [1.0, 90_000.0], "cases": {"train": uids[:1], "validation": uids[1:]}}
+    knowing = small_model(tmp_path / "knowing", familiar=dict(model.description.familiar), origin=origin)
+    done = predict(knowing.path, scans, "-o", "out", "--no-page", cwd=tmp_path)
+    assert done.code == 0, done.err
+    for index, (part, word) in enumerate((("train", "trained"), ("validation", "chosen"))):
+        record = json.loads((tmp_path / "out" / f"volume-{index}_seg.json").read_text())
+        (warning,) = record["warnings"]
+        assert record["model"]["learned_from_scan"] == part and f"the model was {word} on this scan" in warning["text"]
+        assert f"model was {word} on this scan" in done.err
 
 
 def test_json_is_one_document_and_what_is_there_is_kept(model: ModelFolder, scans: Path, tmp_path: Path) -> None:

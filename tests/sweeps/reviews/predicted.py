@@ -14,7 +14,12 @@ from liverseg.volume import read_header, write_nifti
 
 AFFINE = np.diag([-2.0, -2.0, 4.0, 1.0])
 SHAPE = (40, 40, 8)
-MODEL = {"id": "m-0123456789ab", "name": "liver-v1", "path": "/models/liver-v1"}
+MODEL: dict[str, Any] = {
+    "id": "m-0123456789ab",
+    "name": "liver-v1",
+    "path": "/models/liver-v1",
+    "labels": ["liver", "tumour"],
+}
 
 
 def labels(shift: int = 0, tumour: bool = True) -> npt.NDArray[np.uint8]:
@@ -33,11 +38,20 @@ def scan_file(path: Path, seed: int) -> Path:
     return write_nifti(path, np.asfortranarray(image), AFFINE)
 
 
-def predicted(out: Path, scan: Path, *, model: dict[str, str] = MODEL, shift: int = 1, **changes: Any) -> Path:
+def predicted(
+    out: Path,
+    scan: Path,
+    *,
+    model: dict[str, Any] = MODEL,
+    shift: int = 1,
+    tumour: bool = True,
+    affine: npt.NDArray[np.float64] = AFFINE,
+    **changes: Any,
+) -> Path:
     """Write mask and record of a prediction into `out`; returns the path without the ending."""
     out.mkdir(parents=True, exist_ok=True)
     name = scan.name.partition(".")[0]
-    mask = write_nifti(out / f"{name}_seg.nii.gz", labels(shift), AFFINE)
+    mask = write_nifti(out / f"{name}_seg.nii.gz", labels(shift, tumour), affine)
     header, digest = read_header(scan), file_sha256(scan)
     record = {
         "schema_version": 1,

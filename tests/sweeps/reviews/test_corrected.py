@@ -7,7 +7,11 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import nibabel
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 import sweeps.engine
@@ -15,6 +19,7 @@ import sweeps.fork
 import sweeps.resume
 import sweeps.run
 from liverseg.data import case_uid, file_sha256
+from liverseg.volume import write_nifti
 from results.errors import LedgerError
 from results.fold import fold
 from results.ledger import read_events
@@ -29,7 +34,7 @@ from sweeps.reviews.taking import Asked, Taken, take_review
 from sweeps.spec import Spec, load_spec, spec_hash
 from tests.promises.commands import refusal, said
 from tests.sweeps.in_process import Notes, extend, install, spec_file
-from tests.sweeps.reviews.predicted import MODEL, fixed_mask, predicted, scan_file
+from tests.sweeps.reviews.predicted import AFFINE, MODEL, fixed_mask, predicted, scan_file
 from tests.sweeps.test_bad_input import SPEC, scans
 
 
@@ -54,13 +59,14 @@ def review(
     model: str = MODEL["id"],
     tumour: bool = True,
     scan: Path | None = None,
+    affine: npt.NDArray[np.float64] = AFFINE,
 ) -> Taken:
     """Predict a scan that is in no data folder, and review it; its pseudonym is that of the same number."""
     scan = scan or here / "new" / f"{name or f'new-{number}'}.nii.gz"
     if not scan.exists():
         scan_file(scan, number)
-    out = predicted(here / "OUT", scan, model=MODEL | {"id": model})
-    mask = fixed_mask(here / "fixed.nii.gz", tumour=tumour) if verdict == "corrected" else None
+    out = predicted(here / "OUT", scan, model=MODEL | {"id": model}, affine=affine)
+    mask = fixed_mask(here / "fixed.nii.gz", tumour=tumour, affine=affine) if verdict == "corrected" else None
     return take_review(Asked(out, verdict, mask, "", here / "reviews"))
 
 
@@ -128,6 +134,18 @@ def test_the_same_scan_in_another_wrapping_is_the_same_scan(here: Path) -> None:
     taken = review(here, 0, scan=unpacked)
     assert taken.kept is not None and (taken.kept / "image.nii").exists()
     assert cohort_of(here).left_out == (f"{taken.review.scan.uid}: its scan is in data.root already",)
+
+
+def test_a_scan_of_the_data_folder_that_was_turned_before_it_was_predicted(here: Path) -> None:
+    """A viewer or a converter may store the axes of a scan in another order, or from the other end."""
+    case = cohort_of(here, reviews=False).cases[0]
+    volume: Any = nibabel.load(case.files.image)
+    voxels = np.asfortranarray(np.asarray(volume.dataobj)[::-1, ::-1])
+    (here / "new").mkdir()
+    turned = write_nifti(here / "new" / "turned.nii.gz", voxels, AFFINE * [[-1], [-1], [1], [1]])
+    uid = review(here, 0, scan=turned, affine=AFFINE * [[-1], [-1], [1], [1]]).review.scan.uid
+    after = cohort_of(here)
+    assert (after.reviewed, after.left_out) == ((), (f"{uid}: its scan is in data.root already",))
 
 
 def test_of_one_scan_in_two_wrappings_the_newer_correction_is_taken(here: Path) -> None:
@@ -220,6 +238,10 @@ class TestRefusals:
     def test_a_folder_that_is_not_there_or_holds_no_review(self, here: Path) -> None:
         with pytest.raises(UsageError, match=r"data\.reviews: no such folder; got .*reviews; name the folder"):
             cohort_of(here)
+        (here / "reviews").write_text("")
+        with pytest.raises(UsageError, match=r"data\.reviews: no such folder"):
+            cohort_of(here)
+        (here / "reviews").unlink()
         (here / "reviews").mkdir()
         with pytest.raises(UsageError, match=r"data\.reviews: no reviews there"):
             cohort_of(here)

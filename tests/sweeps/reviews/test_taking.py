@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from liverseg.data import case_uid, file_sha256
 from liverseg.volume import write_nifti
 from results.reviews import read_reviews
+from sweeps.handover.scratch import scratch_beside
 from sweeps.reviews.taking import Asked, take_review
 from tests.promises.commands import refusal, said
 from tests.sweeps.reviews.predicted import AFFINE, MODEL, SHAPE, fixed_mask, labels, predicted, scan_file
@@ -58,6 +60,78 @@ def test_any_file_of_a_prediction_names_it(here: Path, end: str) -> None:
     assert review.mask_sha256 == file_sha256(here / "OUT" / "ct-7_seg.nii.gz")
     assert stat.S_IMODE((here / "reviews").stat().st_mode) == 0o700
     assert tree(here / "reviews") == [".reviews.jsonl.lock", "reviews.head", "reviews.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["ct-7_seg", "ct-7_seg."])
+def test_what_a_shell_completes_of_a_predictions_name_is_enough(here: Path, name: str) -> None:
+    assert said("review", f"OUT/{name}", "--verdict", "accept", cwd=here).code == 0
+
+
+def test_a_scan_that_is_called_as_a_mask_is_is_not_taken_for_one(here: Path) -> None:
+    predicted(here / "OUT", scan_file(here / "scans" / "ct-7_seg.nii.gz", 8))
+    assert "ct-7_seg (case-" in said("review", "OUT/ct-7_seg", "--verdict", "accept", cwd=here).out
+    assert ": ct-7 (case-" in said("review", "OUT/ct-7", "--verdict", "accept", cwd=here).out
+
+
+def test_names_and_notes_are_for_the_owner_alone_also_in_a_folder_that_others_may_read(here: Path) -> None:
+    (here / "reviews").mkdir(mode=0o755)
+    assert said("review", "OUT/ct-7", "--verdict", "accept", "--note", "small", cwd=here).code == 0
+    assert stat.S_IMODE((here / "reviews" / "reviews.jsonl").stat().st_mode) == 0o600
+
+
+def test_a_full_disk_keeps_the_review_out_and_leaves_nothing_behind(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixed_mask(here / "fixed.nii.gz")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sweeps.reviews.taking.link_or_copy", full)
+    message = refused(here, "OUT/ct-7", "--verdict", "corrected", "--mask", "fixed.nii.gz")
+    assert "reviews: the corrected case could not be kept; nothing was added to the record; got No space" in message
+    assert message.rstrip().endswith("the room on the disk, then try again")
+
+
+def test_what_a_review_that_was_killed_left_of_a_scan_goes_with_the_next(here: Path) -> None:
+    fixed_mask(here / "fixed.nii.gz")
+    (here / "reviews").mkdir()
+    child = os.fork()
+    if not child:
+        with scratch_beside(here / "reviews") as place:
+            (place / "image.nii.gz").write_bytes(b"a scan")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert len(list((here / "reviews").glob(".liversweep-*/image.nii.gz"))) == 1
+    with scratch_beside(here / "reviews") as used:
+        assert said("review", "OUT/ct-7", "--verdict", "corrected", "--mask", "fixed.nii.gz", cwd=here).code == 0
+        assert list((here / "reviews").glob(".liversweep-*")) == [used], "another process is at work there"
+
+
+def test_scans_that_a_model_was_trained_on_do_not_tell_how_often_it_is_right(here: Path) -> None:
+    other = scan_file(here / "scans" / "ct-8.nii.gz", 8)
+    predicted(here / "OUT", here / "scans" / "ct-7.nii.gz", model=MODEL | {"learned_from_scan": "train"})
+    predicted(here / "OUT", other, model=MODEL | {"learned_from_scan": "validation"})
+    assert said("review", "OUT/ct-7", "--verdict", "accept", cwd=here).code == 0
+    only = said("reviews", cwd=here)
+    assert only.code == 0 and "without 1 scan that it was trained on" in " ".join(only.out.split()), only
+    assert said("review", "OUT/ct-8", "--verdict", "reject", cwd=here).code == 0
+    assert [review.learned for review in read_reviews(here / "reviews")] == ["train", "validation"]
+    (found,) = json.loads(said("reviews", "--json", cwd=here).out)["models"]
+    assert (found["total"]["reviewed"], found["total"]["acceptance"], found["trained_on"]) == (1, 0.0, 1)
+
+
+def test_a_model_that_knows_no_tumours_is_not_measured_by_them(here: Path) -> None:
+    predicted(here / "OUT", here / "scans" / "ct-7.nii.gz", model=MODEL | {"labels": ["liver"]}, tumour=False)
+    fixed_mask(here / "fixed.nii.gz")
+    result = said("review", "OUT/ct-7", "--verdict", "corrected", "--mask", "fixed.nii.gz", cwd=here)
+    assert result.code == 0 and "liver 0.950, tumour – (none to compare)" in result.out, result.err
+    (found,) = json.loads(said("reviews", "--json", cwd=here).out)["models"]
+    assert (found["total"]["dice_liver"], found["total"]["dice_tumour"], found["total"]["dice_tumour_n"]) == (
+        0.95,
+        None,
+        0,
+    )
 
 
 def test_a_correction_is_checked_measured_and_kept_with_its_scan(here: Path) -> None:
@@ -133,7 +207,7 @@ def test_a_tumour_in_neither_mask_has_no_dice(here: Path) -> None:
     (here / "OUT" / "ct-7_seg.json").write_text(json.dumps(record))
     fixed_mask(here / "fixed.nii.gz", tumour=False)
     result = said("review", "OUT/ct-7", "--verdict", "corrected", "--mask", "fixed.nii.gz", cwd=here)
-    assert "tumour – (none in either)" in result.out
+    assert "tumour – (none to compare)" in result.out
     assert said("reviews", cwd=here).code == 0
 
 
@@ -148,7 +222,9 @@ def test_a_tumour_in_neither_mask_has_no_dice(here: Path) -> None:
         (("OUT/ct-7", "--verdict", "accept", "--mask", "x.nii.gz"), "a mask belongs to a correction only"),
         (("OUT/ct-7", "--verdict", "accept", "--note", "x" * 501), "--note: the note is too long; got 501 characters"),
         (("OUT/ct-8", "--verdict", "accept"), "no prediction of this name"),
-        (("OUT", "--verdict", "accept"), "name one of its scans: OUT/ct-7"),
+        (("OUT", "--verdict", "accept"), "name one of the scans there: OUT/ct-7"),
+        (("OUT/ct-77", "--verdict", "accept"), "name one of the scans there: OUT/ct-7"),
+        (("OUT/ct-7", "--verdict", "accept", "--reviews", "scans/ct-7.nii.gz"), "scans/ct-7.nii.gz: not a folder"),
         (("OUT/ct-7", "--verdict", "accept", "--reviews", "no/such/place"), "no/such: no such folder"),
         (("OUT/ct-7", "--verdict", "accept", "--scan", "gone.nii.gz"), "gone.nii.gz: the scan is not there any more"),
         (("OUT/ct-7", "--verdict", "corrected", "--mask", "gone.nii.gz"), "rule N1"),
@@ -206,6 +282,8 @@ def test_a_corrected_mask_is_checked_as_any_mask_is(here: Path, fault: str, mess
         {"scan": {"sha256": "0"}},
         {"scan": {"kind": "png"}},
         {"model": {"id": "../m", "name": "x"}},
+        {"model": MODEL | {"labels": "liver"}},
+        {"model": MODEL | {"learned_from_scan": "much"}},
         {"mask": {"file": "../secret.nii.gz", "sha256": "0" * 64}},
         {"volumes_ml": {"liver": "much", "tumour": 0}},
         {"volumes_ml": {"liver": 1e999, "tumour": 0}},
@@ -271,6 +349,9 @@ def test_a_dicom_series_is_kept_as_what_it_was_converted_to(tmp_path: Path) -> N
 class TestList:
     def test_no_review_yet(self, tmp_path: Path) -> None:
         assert "reviews: no such folder of reviews" in refusal(said("reviews", cwd=tmp_path))
+        (tmp_path / "file").write_text("")
+        filed = said("reviews", "--reviews", "file", cwd=tmp_path)
+        assert filed.code == 2 and "file: no such folder of reviews" in refusal(filed)
         (tmp_path / "reviews").mkdir()
         result = said("reviews", cwd=tmp_path)
         assert (result.code, result.out) == (0, "") and "no review in reviews yet" in result.err
@@ -292,7 +373,14 @@ class TestList:
         assert (first["total"]["reviewed"], first["total"]["acceptance"]) == (2, 0.5)
         assert (second["total"]["dice_liver"], second["months"][0]["dice_tumour"]) == (0.95, 0.8)
         shown = said("reviews", cwd=tmp_path).out
-        for words in ("[red]model-a", "50% (9% to 91%)", "0.800 (1)", "ct-2", NOTICE):
+        for words in (
+            "[red]model-a",
+            "50% (9% to 91%)",
+            "0.800 (1)",
+            "ct-2",
+            "corrected or rejected was not accepted",
+            NOTICE,
+        ):
             assert words in shown, words
         later = said("reviews", "--since", "2199-01-01", cwd=tmp_path)
         assert (later.code, later.out) == (0, "") and "since 2199-01-01" in later.err

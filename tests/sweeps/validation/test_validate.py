@@ -8,12 +8,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import numpy as np
 import pytest
 
 from liverseg.data import CaseFiles, check_case
 from liverseg.errors import MemoryExceeded
+from liverseg.volume import write_nifti
 from tests.promises.commands import refusal, said
 from tests.sweeps.validation.validation_models import (
+    AFFINE,
     make_model,
     no_networks,
     record_lines,
@@ -60,6 +64,15 @@ def test_one_model_is_scored_with_every_metric_and_written_down(tmp_path: Path) 
     assert (line["event"], line["model"], line["against"], line["outcome"]) == ("validated", model.id, None, None)
     assert line["labels"]["liver"] == {"n": 3, "dice": side["dice_by_patient"]["liver"]["mean"]}
     assert line["data"] == found["data"]["fingerprint"] and len(line["data"]) == 64
+
+
+def test_an_output_that_is_a_file_is_told_before_anything_is_scored(tmp_path: Path) -> None:
+    write_cases(tmp_path / "data", 1)
+    make_model(tmp_path / "new")
+    (tmp_path / "out").write_text("mine")
+    result = said("validate", "new", "data", *WORDS, "-o", "out", cwd=tmp_path)
+    assert result.code == 2 and "-o out: not a folder; name a folder" in refusal(result)
+    assert not (tmp_path / "models").exists() and (tmp_path / "out").read_text() == "mine"
 
 
 def test_names_of_cases_are_on_the_screen_only(tmp_path: Path) -> None:
@@ -130,6 +143,21 @@ def test_a_scan_that_was_trained_on_is_known_again_in_another_wrapping(tmp_path:
     packed.unlink()
     found = document("new", "data", cwd=tmp_path)["data"]
     assert found["cases"] == 2 and len(found["left_out_trained"]) == 1 and found["left_out_trained"] != uids[1:2]
+
+
+def test_a_scan_that_was_trained_on_is_known_again_in_another_orientation(tmp_path: Path) -> None:
+    write_cases(tmp_path / "data", 3)
+    report = check_case(
+        CaseFiles("c", tmp_path / "data" / "volume-1.nii.gz", tmp_path / "data" / "segmentation-1.nii.gz")
+    )
+    assert report.case is not None
+    make_model(tmp_path / "new", contents={"train": [report.case.values_sha256[:16]]})
+    for part in ("volume", "segmentation"):
+        path = tmp_path / "data" / f"{part}-1.nii.gz"
+        volume: Any = nibabel.load(path)
+        write_nifti(path, np.asfortranarray(np.asarray(volume.dataobj)[::-1]), AFFINE * [[-1], [1], [1], [1]])
+    found = document("new", "data", cwd=tmp_path)["data"]
+    assert found["cases"] == 2 and len(found["left_out_trained"]) == 1
 
 
 def test_another_scan_of_a_trained_patient_is_left_out_too(tmp_path: Path) -> None:
