@@ -45,7 +45,7 @@ def test_the_gaussian_process_sampler_proposes_where_pytorch_is_installed() -> N
         proposer.tell(proposal.uid, "finished", [proposal.parameters["learning_rate"]])
 
 
-def test_every_architecture_gets_its_share() -> None:
+def test_equal_gives_every_architecture_the_same_number_of_trials() -> None:
     proposer = Proposer(ARCHITECTURES, plan(sampler="random", trials=9))
     counts = Counter(proposer.ask(number).architecture for number in range(9))
     assert set(counts.values()) == {3}
