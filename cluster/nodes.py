@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 
 from cluster.config import Slots
 from cluster.errors import ClusterError
+
+CONNECT_S = 1.0
+"""Patience with a machine's port. The caller does nothing else meanwhile."""
 
 _ALMOST = 1e-9  # ten tenths are a whole
 
@@ -48,3 +52,37 @@ def slots_on(node: Mapping[str, float], *, cpus: int, gpus: float, memory_bytes:
     if memory_bytes:
         count = min(count, int(node.get("memory", 0) // memory_bytes))
     return count
+
+
+def is_lost(name: str) -> bool:
+    """Whether Ray has given a machine up, or nobody listens where its raylet did.
+
+    Ray counts a machine that was switched off among the living for about 15 s more (2.60), and its port tells at once.
+
+    Args:
+        name: Ray's id of the machine, hex.
+    """
+    import ray
+
+    found = ray.nodes()  # type: ignore[no-untyped-call]
+    node = next((item for item in found if item["NodeID"] == name), None)
+    return node is None or not node["Alive"] or not _listens(node["NodeManagerAddress"], node["NodeManagerPort"])
+
+
+def head_answers() -> bool:
+    """Whether somebody listens where the head of the Ray that this process is connected to did.
+
+    When nobody does, most calls of Ray wait for the head, and after 60 s Ray (2.60) ends this process.
+    """
+    import ray
+
+    address, _, port = str(ray.get_runtime_context().gcs_address).rpartition(":")
+    return _listens(address, int(port))
+
+
+def _listens(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=CONNECT_S):
+            return True
+    except OSError:
+        return False

@@ -2,74 +2,42 @@
 
 Jobs are handed only to actors that have loaded what they need: on a busy cluster some may wait for room until all is done by
 the others. What a worker reports on the way is fetched from it, by a second thread of its process, a few times a second.
+
+A job whose worker dies alone has failed; one whose worker went with its machine is done again by another, before all that
+were not begun. When no machine is left that has room for a worker, this ends with an error.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.config import AttachedConfig, Config, LocalConfig
 from cluster.errors import ClusterError
-from cluster.nodes import machines, slots_on
+from cluster.nodes import head_answers
 from cluster.select import connect
-from sweeps.fleet import Answer, Fleet, Tell, WorkerDied, answered, make_worker, portable, room_here
+from sweeps.fleet import Answer, Fleet, Tell, room_here
+from sweeps.hand import Hand, Reply
 from sweeps.interrupt import Interrupts
+from sweeps.readiness.admission import Admission, label_of
+from sweeps.room import room_on_ray, seats_on_ray, waiting_text
+from sweeps.worker_death import death_of, is_blameless, lost_machines
 
 PAUSE_S = 0.2
 STARTS_LOST = 3
 """So many workers may be killed while they load, one after the other, before we give up."""
+LOSSES = 3
+"""So many times a job may lose its worker along with the machine, before it counts as what takes machines down."""
+LOOK_S = 1.0
+"""Between two looks at which machines there are, and who waits for room on them."""
+WAIT_S = 8.0
+"""After so long without room for a worker it is said what is waited for."""
 _STORE_BYTES = 128 * 1024**2
 """Jobs and answers are small; what a Ray of our own keeps for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What an actor sends back: the answer, and what it had to tell that was not fetched yet."""
-
-    answer: Answer
-    messages: tuple[Any, ...]
-
-
-class Hand:
-    """The actor: a worker in a process of its own."""
-
-    def __init__(self) -> None:
-        self._worker: Any = None
-        self._messages: list[Any] = []
-        self._lock = threading.Lock()
-
-    def begin(self, worker: str, argument: Any) -> Exception | None:
-        """Make the worker; the error where it cannot be made."""
-        from sweeps.imports import quick_imports
-
-        try:
-            with quick_imports("matplotlib"):
-                self._worker = make_worker(worker, argument)
-        except Exception as error:
-            return portable(error)
-        return None
-
-    def work(self, index: int, job: Any) -> Reply:
-        """Do one job."""
-        answer = answered(self._worker, index, job, self._tell)
-        if answer.error is not None:
-            answer = Answer(index, error=portable(answer.error))
-        return Reply(answer, self.messages())
-
-    def messages(self) -> tuple[Any, ...]:
-        """What was told since the last call."""
-        with self._lock:
-            found, self._messages = tuple(self._messages), []
-        return found
-
-    def _tell(self, message: Any) -> None:
-        with self._lock:
-            self._messages.append(message)
 
 
 @dataclass(slots=True)
@@ -78,15 +46,21 @@ class Seat:
 
     Attributes:
         actor: the handle.
+        placed: reference to the id of its machine.
         doing: reference to its answer: of its loading, or of its job.
         index: of the job; None while it loads.
         news: reference to its messages, when they were asked for.
+        machine: Ray's id of its machine; empty while it waits for room on one.
+        hired: when it was asked for, by the monotonic clock.
     """
 
     actor: Any
+    placed: Any
     doing: Any
     index: int | None = None
     news: Any = None
+    machine: str = ""
+    hired: float = field(default_factory=time.monotonic)
 
 
 class Crew:
@@ -95,30 +69,51 @@ class Crew:
     Args:
         jobs, worker, argument, fleet, tell: as there.
         seats: how many actors at once.
+        admission: of machines.
     """
 
-    def __init__(self, jobs: Sequence[Any], worker: str, argument: Any, fleet: Fleet, tell: Tell, seats: int) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Any],
+        worker: str,
+        argument: Any,
+        fleet: Fleet,
+        tell: Tell,
+        *,
+        seats: int,
+        admission: Admission,
+    ) -> None:
         import ray
 
         self._jobs, self._worker, self._fleet, self._tell = jobs, worker, fleet, tell
+        self._admission = admission
         self._argument = ray.put(argument)
         self._waiting = deque(range(len(jobs)))
         self._seats: list[Seat] = []
-        self._lost = 0
+        self._starts_lost = 0
+        self._losses: Counter[int] = Counter()
+        self._looked, self._told_of_wait, self._told_of_head = time.monotonic(), False, False
         for _ in range(seats):
             self._hire()
 
     def answers(self) -> Iterator[Answer]:
-        """Every job's answer, as they come."""
+        """Every job's answer, as they come.
+
+        Raises:
+            ClusterError: no machine is left that has room for a worker, or one that came later cannot do the jobs.
+        """
         left = len(self._jobs)
         while left:
             for seat in self._ready():
                 if seat.index is None:
                     self._begun(seat)
-                else:
-                    yield self._done(seat)
+                elif (answer := self._done(seat)) is not None:
+                    yield answer
                     left -= 1
             self._hear()
+            if left and time.monotonic() - self._looked >= LOOK_S:
+                self._look(left)
+                self._looked = time.monotonic()
 
     def dismiss(self) -> None:
         """End every actor at once, whatever it is at."""
@@ -136,7 +131,8 @@ class Crew:
         # Messages have a thread of their own, so that they can be fetched while a job is at work.
         remote: Any = ray.remote
         actor = remote(max_restarts=0, concurrency_groups={"news": 1}, **room)(Hand).remote()
-        self._seats.append(Seat(actor, actor.begin.remote(self._worker, self._argument)))
+        placed = actor.place.remote()
+        self._seats.append(Seat(actor, placed, actor.begin.remote(self._worker, self._argument)))
 
     def _ready(self) -> list[Seat]:
         import ray
@@ -155,17 +151,32 @@ class Crew:
         from ray.exceptions import RayError
 
         try:
+            self._settle(seat)
             error: Any = ray.get(seat.doing)
         except RayError as death:
-            self._lost += 1
-            if self._lost >= STARTS_LOST:
-                raise _death(death, "workers die while they load what they need") from death
+            if not is_blameless(death, seat.machine):
+                self._starts_lost += 1
+            if self._starts_lost >= STARTS_LOST:
+                raise death_of(death, "workers die while they load what they need") from death
             self._replace(seat)
             return
         if error is not None:
-            raise error
-        self._lost = 0
+            raise self._admission.named(error, seat.machine)
+        self._starts_lost = 0
         self._hand(seat)
+
+    def _settle(self, seat: Seat) -> None:
+        """Note the machine of an actor that has begun, once it may do jobs there.
+
+        Raises:
+            ClusterError: it may not.
+            RayError: it is gone.
+        """
+        import ray
+
+        if not seat.machine:
+            seat.machine = ray.get(seat.placed)
+            self._admission.admit(seat.machine)
 
     def _hand(self, seat: Seat) -> None:
         """Give the next job to an actor, or let it go when there is none."""
@@ -176,7 +187,8 @@ class Crew:
         seat.index = self._waiting.popleft()
         seat.doing = seat.actor.work.remote(seat.index, self._jobs[seat.index])
 
-    def _done(self, seat: Seat) -> Answer:
+    def _done(self, seat: Seat) -> Answer | None:
+        """The answer of an actor; None where its machine was lost and the job is to be done again."""
         import ray
         from ray.exceptions import RayError
 
@@ -186,13 +198,27 @@ class Crew:
                 self._fetch(seat)
             reply: Reply = ray.get(seat.doing)
         except RayError as death:
-            name = getattr(self._jobs[seat.index], "name", None)
-            answer = Answer(seat.index, error=_death(death, "the worker process of this job is gone", name))
+            answer = self._lost(seat, death)
             self._replace(seat)
             return answer
         self._pass_on(seat, reply.messages)
         self._hand(seat)
         return reply.answer
+
+    def _lost(self, seat: Seat, death: Exception) -> Answer | None:
+        """The answer of a job whose worker is gone, unless it goes back to the front of the queue."""
+        assert seat.index is not None
+        name = getattr(self._jobs[seat.index], "name", None)
+        if not is_blameless(death, seat.machine):
+            return Answer(seat.index, error=death_of(death, "the worker process of this job is gone", name))
+        self._losses[seat.index] += 1
+        times = self._losses[seat.index]
+        if times >= LOSSES:
+            return Answer(seat.index, error=lost_machines(times, name))
+        self._waiting.appendleft(seat.index)
+        lost = f"the machine {label_of(seat.machine)} was lost, or the connection to it"
+        self._fleet.say(f"{lost}; done again by another worker: {name or f'number {seat.index + 1}'}")
+        return None
 
     def _replace(self, seat: Seat) -> None:
         """Another actor for one that is gone, if there is something left to begin."""
@@ -200,6 +226,54 @@ class Crew:
         _end(seat.actor)
         if self._waiting:
             self._hire()
+
+    def _look(self, left: int) -> None:
+        """Whether there are machines at all, and who waits for room on them.
+
+        Raises:
+            ClusterError: no machine has room for a worker, even if nothing else ran on it.
+        """
+        import ray
+        from ray.exceptions import RayError
+
+        if not self._head_answers():
+            return
+        if not room_on_ray(self._fleet):
+            raise ClusterError(
+                f"all machines with room for a worker are lost; {left} of {len(self._jobs)} scans were not done; start "
+                "machines again, or leave --address out, and give the same command again"
+            )
+        there = [seat for seat in self._seats if not seat.machine and seat.index is None]
+        found = ray.wait([seat.placed for seat in there], num_returns=len(there), timeout=0)[0] if there else []
+        for seat in there:
+            if seat.placed in found:
+                with suppress(RayError):  # whoever waits for it to begin finds out
+                    self._settle(seat)
+        self._tell_of_wait()
+
+    def _head_answers(self) -> bool:
+        """Whether there is anybody to ask; says it once when there is not, for Ray gives no reason when it ends this process."""
+        if head_answers():
+            self._told_of_head = False
+        elif not self._told_of_head:
+            self._told_of_head = True
+            self._fleet.say(
+                "Ray's head does not answer; Ray ends this command about a minute after it was lost, if it is not done before; "
+                "then start the cluster again and give the same command again"
+            )
+        return not self._told_of_head
+
+    def _tell_of_wait(self) -> None:
+        """Say it once for as long as workers wait for room."""
+        import ray
+
+        now = time.monotonic()
+        waiting = [seat for seat in self._seats if not seat.machine and now - seat.hired >= WAIT_S]
+        if waiting and not self._told_of_wait:
+            free: Any = ray.available_resources()  # type: ignore[no-untyped-call]
+            others = len(self._seats) - len(waiting)
+            self._fleet.say(waiting_text(len(waiting), others, self._fleet, free))
+        self._told_of_wait = bool(waiting)
 
     def _hear(self) -> None:
         """Pass on what workers have to tell, and ask them again."""
@@ -236,7 +310,10 @@ def work_on_ray(
         if interrupts is not None:
             interrupts.install()
             interrupts.check()
-        crew = Crew(jobs, worker, argument, fleet, tell, _seats(fleet, len(jobs)))
+        seats = seats_on_ray(fleet, len(jobs))
+        admission = Admission(fleet)
+        admission.admit_all()
+        crew = Crew(jobs, worker, argument, fleet, tell, seats=seats, admission=admission)
         try:
             yield from crew.answers()
         finally:
@@ -275,33 +352,6 @@ def _config(fleet: Fleet, jobs: int) -> Config:
         object_store_bytes=fleet.where.object_store_bytes or _STORE_BYTES,
         temp_root=fleet.where.temp_root,
     )
-
-
-def _seats(fleet: Fleet, jobs: int) -> int:
-    """How many actors at once: as many as the machines have room for, as jobs, and as were asked for.
-
-    Raises:
-        ClusterError: there is no room for one.
-    """
-    memory = fleet.memory_bytes or None
-    room = sum(slots_on(node, cpus=fleet.cpus, gpus=fleet.gpus, memory_bytes=memory) for node in machines())
-    if room < 1:
-        raise ClusterError(
-            f"Ray has no machine with room for one worker of {fleet.cpus} CPUs, {fleet.gpus:g} GPUs and "
-            f"{fleet.memory_bytes:,} bytes; lower --cpus, or leave --address out to work on this machine"
-        )
-    return min(room, jobs, fleet.workers or jobs)
-
-
-def _death(death: Exception, what: str, where: str | None = None) -> WorkerDied:
-    """The error of a job whose process is gone; `where` is the job's name, if it has one."""
-    from ray.exceptions import OutOfMemoryError
-
-    fewer = "give fewer workers: --workers 1"
-    if isinstance(death, OutOfMemoryError) or "running low on memory" in str(death):
-        return WorkerDied(f"{what}: the machine ran out of memory", where=where, next_step=fewer)
-    what = f"{what}: it was killed, as a system without free memory does, or it crashed"
-    return WorkerDied(what, where=where, next_step=f"if it was memory, {fewer}")
 
 
 def _end(actor: Any) -> None:

@@ -2,7 +2,8 @@
 
 One job is done in this process, without Ray, which would take longer to start than most jobs. Several are handed to actors
 of a Ray, one a slot, each of which loads what it needs once and is given the next job as soon as it is free (`sweeps.crew`).
-A job that fails, or whose worker is killed, is answered with its error, and the others are done all the same.
+A job that fails, or whose worker is killed, is answered with its error, and the others are done all the same. A job whose worker
+is lost with its whole machine is done again by another.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cluster.config import AttachedConfig, Config, LocalConfig
@@ -34,6 +36,19 @@ class JobFailed(SweepError):
     """A job raised something that cannot be sent between processes; its text is kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What workers need on whatever machine they are.
+
+    Attributes:
+        reads: files and folders, absolute.
+        writes: folders, absolute.
+    """
+
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
     """Where jobs are done, and how many at once.
@@ -46,6 +61,8 @@ class Fleet:
         where: the Ray: one of our own on this machine, or one that runs.
         local: do everything in this process, however many jobs there are.
         environment: further variables of every worker process.
+        places: what every machine of a cluster must see.
+        say: tells the user one line about machines that are lost or waited for.
     """
 
     workers: int | None = None
@@ -55,6 +72,8 @@ class Fleet:
     where: Config = field(default_factory=LocalConfig)
     local: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    places: Places = Places()
+    say: Callable[[str], None] = lambda text: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +126,8 @@ def work_through(
     Raises:
         Exception: the worker cannot be made, whatever its class raises: no job can be done.
         WorkerDied: workers are killed again and again before they are made.
-        ClusterError: Ray cannot be started or joined, or has no room for a single worker.
+        ClusterError: Ray cannot be started or joined, has no room for a single worker, or has lost all machines that had; or
+            its machines differ in what they have and see.
         KeyboardInterrupt: a signal came.
     """
     if not jobs:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from liverseg.errors import DataError
-from sweeps.fleet import Fleet, work_through
+from sweeps.fleet import Fleet, Places, in_this_process, work_through
 
 if TYPE_CHECKING:
     from liverseg.metrics.evaluate import Evaluation, MaskPair, MaskScore, Meanings
@@ -74,11 +74,14 @@ def evaluate_pairs(
 
     check_tolerance(settings.tolerance_mm)
     voxels = [_voxels(pair) for pair in pairs]
+    away = [replace(one, prediction=one.prediction.absolute(), reference=one.reference.absolute()) for one in pairs]
     fleet = replace(
         fleet,
         local=fleet.local or sum(voxels) < WORTH_BYTES,
         memory_bytes=_PROCESS_BYTES + _VOXEL_BYTES * max(voxels, default=0),
+        places=Places(tuple(path for one in away for path in (one.prediction, one.reference))),
     )
+    pairs = pairs if in_this_process(len(pairs), fleet) else away  # other processes stand in other folders
     answers = {}
     with closing(work_through(pairs, "sweeps.mask_pairs:PairWorker", settings, fleet)) as coming:
         for answer in coming:

@@ -79,16 +79,22 @@ def series_as_nifti(
     return DicomScan(target, digest.hexdigest(), series.notes)
 
 
-def series_sha256(folder: Path | str) -> str:
+def series_sha256(folder: Path | str, *, on_slices: Callable[[int, int], None] = lambda done, of: None) -> str:
     """`DicomScan.sha256` without converting: every slice's file is read once.
+
+    Args:
+        folder: holds the slices.
+        on_slices: told how many of how many slices are read.
 
     Raises:
         ConfigError: pydicom is not installed.
         DataError: the folder holds no single, whole CT series any more.
     """
     digest = hashlib.sha256()
-    for one in read_series(folder).slices:
+    slices = read_series(folder).slices
+    for done, one in enumerate(slices, 1):
         digest.update(hashlib.sha256(_content(one)).digest())
+        on_slices(done, len(slices))
     return digest.hexdigest()
 
 

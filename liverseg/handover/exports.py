@@ -26,6 +26,7 @@ from liverseg.errors import ConfigError
 from liverseg.handover.agreement import Agreement, Program, Slices, agreement
 from liverseg.handover.description import FRAME, NOTICE, Member
 from liverseg.handover.onnx_graph import INPUT, OUTPUT, needed, onnx_bytes, require_onnx
+from liverseg.handover.saved_names import calm
 from liverseg.training.atomic import sync
 
 ABOUT = Path("assets.extra") / "about.json"
@@ -139,6 +140,7 @@ def _save_traced(network: Any, folder: Path) -> None:
         lambda slices: {OUTPUT: network(slices, training=False)}, input_signature=[signature], autograph=False
     )
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    calm(folder)
 
 
 def _saved_program(folder: Path) -> Program:

@@ -70,13 +70,17 @@ class Measurements:
         }
 
 
+def liver_volume_ml(volume: NativeReference) -> float:
+    """Millilitres of the voxels that have a label; 0 for an empty volume."""
+    return int(np.count_nonzero(volume.labels)) * math.prod(volume.spacing_mm) / 1000.0
+
+
 def measure(volume: NativeReference) -> Measurements:
     """Volumes, and each tumour. All zero for an empty volume.
 
     Memory: a few slices, and what `Components` takes.
     """
     voxel_ml = math.prod(volume.spacing_mm) / 1000.0
-    liver_ml = int(np.count_nonzero(volume.labels)) * voxel_ml
     box = box_of(volume.labels, 2)
     inside = volume.labels[box]
     parts = Components(inside.shape, lambda part: inside[part] == 2)
@@ -87,7 +91,7 @@ def measure(volume: NativeReference) -> Measurements:
         for size, (longest_mm, first, last, at) in zip(sizes, found, strict=True)
     ]
     tumours.sort(key=lambda one: (-one.volume_ml, one.slices))
-    return Measurements(liver_ml, int(sizes.sum()) * voxel_ml, tuple(tumours))
+    return Measurements(liver_volume_ml(volume), int(sizes.sum()) * voxel_ml, tuple(tumours))
 
 
 def _extents(

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from liverseg.errors import ConfigError
 from liverseg.handover.description import NOTICE
+from liverseg.handover.onnx_names import canonical
 
 OPSET = 17
 """Read by ONNX Runtime from 1.12 on (2022)."""
@@ -50,12 +51,13 @@ def onnx_bytes(network: Any, about: Mapping[str, str]) -> bytes:
     helper, checker = needed("onnx.helper"), needed("onnx.checker")
     model, values = _converted(network)
     _bind(model.graph, values)
+    _calm(model)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = BATCH
     helper.set_model_props(model, dict(about))
     model.doc_string = about.get("notice", NOTICE)
     checker.check_model(model)
-    return bytes(model.SerializeToString())
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def _converted(network: Any) -> tuple[Any, dict[str, Any]]:
@@ -79,31 +81,36 @@ def _converted(network: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _bind(graph: Any, values: Mapping[str, Any]) -> None:
-    """Make constants of inputs, and of what is computed from constants alone by moving numbers about."""
+    """Make constants of inputs, and of what is computed from constants alone by moving numbers about; canonical names."""
     numpy_helper = needed("onnx.numpy_helper")
     known = {**{each.name: numpy_helper.to_array(each) for each in graph.initializer}, **values}
+    called = {name: name for name in values}
     left = []
     for node in graph.node:
         if node.op_type in _FOLDED and all(name in known for name in node.input):
             known[node.output[0]] = _done(node, [known[name] for name in node.input])
+            weights = [called[name] for name in node.input if name in called]
+            if weights:
+                called[node.output[0]] = weights[0]
         else:
             left.append(node)
-    used = {*_read_by(left), *(each.name for each in graph.output)}
     inputs = [value for value in graph.input if value.name == INPUT]
-    for field, kept in (("node", left), ("input", inputs), ("initializer", [])):
+    results = [value.name for value in graph.output]
+    nodes, constants = canonical(left, fixed=(INPUT, *results), outputs=results, constants=known, called=called)
+    for field, kept in (("node", nodes), ("input", inputs), ("initializer", []), ("value_info", [])):
         graph.ClearField(field)
         getattr(graph, field).extend(kept)
-    for name in sorted(known.keys() & used):
-        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(known[name]), name))
+    for name in sorted(constants):
+        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(known[constants[name]]), name))
 
 
-def _read_by(nodes: Iterable[Any]) -> Iterator[str]:
-    """Names that nodes, and the branches and loops inside them, read."""
-    for node in nodes:
-        yield from node.input
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _read_by(attribute.g.node)
+def _calm(model: Any) -> None:
+    """Nothing of the converter's own state, and its lists in one order."""
+    model.graph.name = "network"
+    model.graph.ClearField("doc_string")
+    versions = sorted(model.opset_import, key=lambda item: str(item.domain))
+    model.ClearField("opset_import")
+    model.opset_import.extend(versions)
 
 
 def _done(node: Any, arguments: list[Any]) -> Any:

@@ -145,6 +145,8 @@ class ValidationFacts:
         cases, patients: how many were scored.
         left_out: cases that one of the models was trained on, and that were not scored for that.
         optimistic: scored cases that chose one of the models.
+        refused: scored cases that the model refuses, which count as cases in which nothing was found.
+        unlike: patients with a scan unlike those that the model was trained on.
         labels: figures, one a label.
         outcome: `promote`, `keep` or `underpowered`; empty without another model.
         why: in one sentence.
@@ -161,6 +163,8 @@ class ValidationFacts:
     against_name: str = ""
     left_out: int = 0
     optimistic: int = 0
+    refused: int = 0
+    unlike: int = 0
     outcome: str = ""
     why: str = ""
     time: str = ""
@@ -176,6 +180,8 @@ class ValidationFacts:
             "patients": self.patients,
             "left_out": self.left_out,
             "optimistic": self.optimistic,
+            "refused": self.refused,
+            "unlike": self.unlike,
             "labels": {one.label: one.payload() for one in self.labels},
             "outcome": self.outcome or None,
             "why": self.why,
@@ -202,6 +208,9 @@ class ValidationFacts:
                 patients=int(payload["patients"]),
                 left_out=int(payload["left_out"]),
                 optimistic=int(payload["optimistic"]),
+                # Records of before this was looked at have neither.
+                refused=int(payload.get("refused", 0)),
+                unlike=int(payload.get("unlike", 0)),
                 labels=tuple(LabelResult.of(str(label), one) for label, one in payload["labels"].items()),
                 outcome=str(outcome),
                 why=str(payload["why"]),

@@ -122,33 +122,39 @@ class ScanBar:
 
     Args:
         bar: Rich's.
-        total: scans.
+        total: scans; None shows slices only.
     """
 
-    def __init__(self, bar: Any, total: int) -> None:
-        self._bar, self._task = bar, bar.add_task("scans", total=total)
-        self._scans: dict[str, Any] = {}
+    def __init__(self, bar: Any, total: int | None) -> None:
+        self._bar, self._task = bar, None if total is None else bar.add_task("scans", total=total)
+        self._scans: dict[str, tuple[bool, Any]] = {}
 
-    def slices(self, name: str, done: int, total: int) -> None:
-        """A scan is so far."""
+    def slices(self, name: str, done: int, total: int, *, reading: bool = False) -> None:
+        """A scan is so far: read, where a DICOM series is read before anything else is done with it, or segmented."""
         from rich.markup import escape
 
         from results.text import printable
 
-        if name not in self._scans:
-            self._scans[name] = self._bar.add_task(f"  {escape(printable(name))}: slices", total=total)
-        self._bar.update(self._scans[name], completed=done)
+        if self._scans.get(name, (None,))[0] is not reading:
+            self._drop(name)
+            label = f"  {'reading ' if reading else ''}{escape(printable(name))}: slices"
+            self._scans[name] = reading, self._bar.add_task(label, total=total)
+        self._bar.update(self._scans[name][1], completed=done)
 
     def scan(self, name: str) -> None:
         """A scan has ended."""
+        self._drop(name)
+        if self._task is not None:
+            self._bar.advance(self._task)
+
+    def _drop(self, name: str) -> None:
         if name in self._scans:
-            self._bar.remove_task(self._scans.pop(name))
-        self._bar.advance(self._task)
+            self._bar.remove_task(self._scans.pop(name)[1])
 
 
 @contextmanager
-def scan_progress(total: int) -> Iterator[ScanBar]:
-    """Progress of scans and their slices on a terminal's stderr, silent elsewhere."""
+def scan_progress(total: int | None) -> Iterator[ScanBar]:
+    """Progress of scans and their slices on a terminal's stderr, silent elsewhere. None shows slices only."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -47,7 +47,7 @@ def evaluate(
     from sweeps.handover.fleet_of import fleet_of
     from sweeps.mask_pairs import PairSettings, evaluate_pairs
 
-    fleet = fleet_of(workers=workers, address=address, insecure=insecure)
+    fleet = fleet_of(workers=workers, address=address, insecure=insecure, say=note)
     meanings = Meanings(
         meaning_of(prediction_label, "--prediction-label"), meaning_of(reference_label, "--reference-label")
     )

@@ -85,7 +85,7 @@ def export(
         settings=places([], data),
     )
     fleet = fleet_of(
-        workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, memory_bytes=WORKER_BYTES
+        workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, memory_bytes=WORKER_BYTES, say=note
     )
     check_record(record)
     done = export_model(folder, out, wish, fleet, TerminalReporter(plain=True))

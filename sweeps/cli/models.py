@@ -84,7 +84,9 @@ def _verdicts(line: ModelLine) -> str:
 
 def _verdict(facts: ValidationFacts) -> str:
     scores = _dice({one.label: one.dice for one in facts.labels})
-    text = f"{_day(facts.time)}: {facts.patients} patients, {scores}"
+    counts = [(facts.unlike, "unlike its training"), (facts.refused, "refused")]
+    told = "".join(f", {count} {what}" for count, what in counts if count)
+    text = f"{_day(facts.time)}: {facts.patients} patients{told}, {scores}"
     return f"{text}, {facts.outcome} against {facts.against_name}" if facts.outcome else text
 
 

@@ -57,11 +57,11 @@ def predict(
     """
     from liverseg.dicom import find_scans
     from sweeps.handover.fleet_of import fleet_of
-    from sweeps.handover.scan_job import PredictSettings, ScanJob
+    from sweeps.handover.scan_job import READING, PredictSettings, ScanJob
     from sweeps.handover.segmenting import WORKER_BYTES, segment_all
 
     fleet = fleet_of(
-        workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, memory_bytes=WORKER_BYTES
+        workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, memory_bytes=WORKER_BYTES, say=note
     )
     place = out.expanduser().absolute()
     jobs = [ScanJob(scan.name, scan.path.absolute(), scan.kind, place) for scan in find_scans(scans)]
@@ -73,7 +73,7 @@ def predict(
             fleet,
             overwrite=overwrite,
             on_scan=_Teller(len(jobs), bar.scan),
-            on_slices=lambda job, done, total: bar.slices(job.name, done, total),
+            on_slices=lambda job, stage, done, total: bar.slices(job.name, done, total, reading=stage == READING),
         )
     _show(found, as_json)
     _leave(found)

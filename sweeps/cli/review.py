@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sweeps.cli.console import note as say
-from sweeps.cli.console import write_json, write_text
+from sweeps.cli.console import scan_progress, write_json, write_text
 from sweeps.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -44,16 +45,16 @@ def review(
     """
     from sweeps.reviews.taking import Asked, take_review
 
-    taken = take_review(
-        Asked(
-            prediction=prediction.expanduser(),
-            verdict=verdict,
-            mask=None if mask is None else mask.expanduser(),
-            note=note,
-            folder=reviews.expanduser(),
-            scan=None if scan is None else scan.expanduser(),
-        )
+    asked = Asked(
+        prediction=prediction.expanduser(),
+        verdict=verdict,
+        mask=None if mask is None else mask.expanduser(),
+        note=note,
+        folder=reviews.expanduser(),
+        scan=None if scan is None else scan.expanduser(),
     )
+    with scan_progress(None) as bar:
+        taken = take_review(asked, partial(bar.slices, reading=True))
     for warning in taken.warnings:
         say(f"warning: {warning.message}")
     if as_json:

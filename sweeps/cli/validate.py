@@ -62,7 +62,9 @@ def validate(
 
     Both models segment the same patients, and paired tests compare them for each label. It ends with promote (shown to be
     better for a label, with no sign of being worse for another), keep, or underpowered (too few patients for any test).
-    Cases that a model was trained on are left out. Scores and decision are added to the record that `liversweep models` shows.
+    Cases that a model was trained on are left out. Scans unlike those of a model's training are listed by what differs; one that
+    `predict` refuses counts as a scan in which nothing was found. Scores and decision are added to the record that `liversweep
+    models` shows.
 
     Research software, not for clinical use.
     """
@@ -83,7 +85,7 @@ def validate(
     )
     models = _open(model, against)
     read_record(record)  # a damaged one is told before hours of work, not after
-    fleet = fleet_of(workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure)
+    fleet = fleet_of(workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, say=note)
     labelled = _load(source, models)
     found = _judged(labelled, models, fleet, tolerance_mm)
     note_validation(record, facts_of(found))
@@ -157,7 +159,18 @@ def _judged(data: Labelled, models: list[ModelFolder], fleet: Fleet, tolerance_m
             scores = score_all(jobs_of(data.cases), settings, fleet, advance)
     except ExceptionGroup as errors:
         _refuse(errors, len(data.cases))
-    return judge(data, models, scores, tolerance_mm)
+    found = judge(data, models, scores, tolerance_mm)
+    _tell_refused(found)
+    return found
+
+
+def _tell_refused(found: Validated) -> None:
+    names = {case.uid: case.name for case in found.data.cases}
+    for side in found.sides:
+        for one in side.seen:
+            if one.refusal is not None:
+                why = f"{one.refusal.why} (rule {one.refusal.rule})"
+                note(f"refused by {side.label}, and scored as if nothing was found: {names[one.score.name]}: {why}")
 
 
 def _refuse(errors: ExceptionGroup[Exception], cases: int) -> Any:
@@ -185,7 +198,8 @@ def _show(found: Validated, as_json: bool, output: Path | None) -> None:
         return
     print_tables(_tables(found))
     optimistic = ["* A model was chosen on this patient, whose scores are optimistic."] if found.data.optimistic else []
-    for sentence in (*optimistic, *found.sentences(), document["notice"]):
+    remarks = [remark for side in found.sides for remark in side.remarks()]
+    for sentence in (*optimistic, *remarks, *found.sentences(), document["notice"]):
         write_text(sentence)
     if found.old is None:
         note("no decision without another model to compare with: name the one in use with --against OLD")
@@ -195,13 +209,20 @@ def _tables(found: Validated) -> list[Any]:
     from dataclasses import replace
 
     from sweeps.cli.score_tables import score_tables
+    from sweeps.cli.unlike_table import unlike_table
 
     names = {case.uid: f"{case.name} ({case.uid})" for case in found.data.cases}
     marks = {uid: f"{name}{' *' if uid in found.data.optimistic else ''}" for uid, name in names.items()}
     tables = []
     for side in found.sides:
-        scores = tuple(replace(item, name=marks[item.name]) for item in side.evaluation.scores)
+        refused = side.likeness.refused_cases
+        scores = tuple(
+            replace(item, name=f"{marks[item.name]}{' (refused)' if item.name in refused else ''}")
+            for item in side.evaluation.scores
+        )
         tables += score_tables(replace(side.evaluation, scores=scores), side.label, known=side.labels)
+        if any(one.warnings for one in side.seen):
+            tables.append(unlike_table(side, names))
     return [*tables, _comparison(found)] if found.old else tables
 
 

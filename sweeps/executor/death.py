@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.nodes import is_lost
 from sweeps import trial_files
 from sweeps.disk import free_bytes
 
@@ -45,12 +45,10 @@ LOSSES = 3
 """So often in a row a trial may lose its worker without having come any further."""
 NO_ROOM_BYTES = 16384
 """With less free disk a worker may not have been able to say what was wrong."""
-CONNECT_S = 1.0
-"""Patience with a machine's port. Nothing else of a sweep goes on meanwhile."""
 
-_MEMORY_MARKS = ("running low on memory", "OutOfMemoryError", "MemoryError")
+MEMORY_MARKS = ("running low on memory", "OutOfMemoryError", "MemoryError")
 _DISK_MARKS = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
-_NODE_MARK = "its node has died"
+NODE_MARK = "its node has died"
 _UNREACHED_MARK = "is unavailable: "
 _DIED_MARK = "its worker process has died"
 
@@ -104,12 +102,12 @@ def _unsaid(trial: Path, text: str) -> str:
 
 def _judge(text: str, worker: dict[str, Any] | None) -> Death:
     """By Ray's text and the worker's signature, if it has begun."""
-    if _NODE_MARK in text or _is_lost(worker):
+    if NODE_MARK in text or _is_lost(worker):
         return Death("crash", LOST, NODE_LOST)
     if _UNREACHED_MARK in text:
         return Death("crash", DIED, UNREACHED)
     unbegun = "" if worker else UNBEGUN
-    if any(mark in text for mark in _MEMORY_MARKS):
+    if any(mark in text for mark in MEMORY_MARKS):
         return Death("oom", MEMORY, unbegun)
     if _DIED_MARK in text or not text:
         return Death("crash", DIED, unbegun)
@@ -154,19 +152,6 @@ def seconds_in_attempt(trial: Path, attempt: int) -> float:
 
 
 def _is_lost(worker: dict[str, Any] | None) -> bool:
-    """Whether Ray has given up the worker's machine, or nobody listens where its raylet did."""
-    import ray
-
+    """Whether the worker signed on a machine that is lost."""
     name = worker and worker.get("node_id")
-    if not name:
-        return False
-    node = next((item for item in ray.nodes() if item["NodeID"] == name), None)
-    return node is None or not node["Alive"] or not _listens(node["NodeManagerAddress"], node["NodeManagerPort"])
-
-
-def _listens(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), timeout=CONNECT_S):
-            return True
-    except OSError:
-        return False
+    return bool(name) and is_lost(str(name))

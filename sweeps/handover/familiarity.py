@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liverseg.errors import DataError
-from sweeps.handover.scan_job import ScanJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from liverseg.handover.features import ScanFeatures
     from liverseg.handover.folder import ModelFolder
-    from liverseg.handover.masks import Measurements
     from liverseg.handover.predictor import Predictor, Segmentation
 
+LIVER_VOLUME = "liver volume"
+"""The one feature that is the model's finding, and not the scan's own."""
+EMPTY_RULE = "P1"
 LEAST_LIVER_SHARE = 0.1
 """Of the smallest liver that the model was trained on: with less of it there is no liver, or the model does not see it."""
 LIVER_RANGE = (0.5, 2.0)
@@ -43,30 +44,30 @@ def observed(
     return features, found
 
 
-def unlike(model: ModelFolder, features: ScanFeatures, measured: Measurements) -> list[dict[str, Any]]:
+def unlike(model: ModelFolder, features: ScanFeatures, liver_ml: float) -> list[dict[str, Any]]:
     """Warnings in the form of a prediction's record; none when the scan is like those that the model was trained on."""
     from liverseg.handover.familiar import FamiliarRanges
 
     ranges = FamiliarRanges.from_json(model.description.familiar)
-    return [*(warning.as_json() for warning in ranges.unlike(features)), *_odd_liver(model, measured)]
+    return [*(warning.as_json() for warning in ranges.unlike(features)), *_odd_liver(model, liver_ml)]
 
 
-def _odd_liver(model: ModelFolder, measured: Measurements) -> list[dict[str, Any]]:
+def _odd_liver(model: ModelFolder, liver_ml: float) -> list[dict[str, Any]]:
     trained = liver_range_ml(model)
     if trained is None:
         return []
     low, high = (factor * bound for factor, bound in zip(LIVER_RANGE, trained, strict=True))
-    if low <= measured.liver_ml <= high:
+    if low <= liver_ml <= high:
         return []
     text = (
-        f"the liver found measures {measured.liver_ml:.0f} mL; those that the model was trained on "
+        f"the liver found measures {liver_ml:.0f} mL; those that the model was trained on "
         f"{trained[0]:.0f} to {trained[1]:.0f} mL"
     )
-    numbers = {"value": round(measured.liver_ml, 1), "unit": "mL", "low": round(low, 1), "high": round(high, 1)}
-    return [{"feature": "liver volume", **numbers, "text": text}]
+    numbers = {"value": round(liver_ml, 1), "unit": "mL", "low": round(low, 1), "high": round(high, 1)}
+    return [{"feature": LIVER_VOLUME, **numbers, "text": text}]
 
 
-def refuse_empty(job: ScanJob, model: ModelFolder, measured: Measurements) -> None:
+def refuse_empty(model: ModelFolder, liver_ml: float, *, case: str, path: Path) -> None:
     """Refuse a scan in which no liver was found.
 
     Raises:
@@ -74,14 +75,14 @@ def refuse_empty(job: ScanJob, model: ModelFolder, measured: Measurements) -> No
     """
     trained = liver_range_ml(model)
     least = LEAST_LIVER_SHARE * trained[0] if trained else 0.0
-    if measured.liver_ml > least:
+    if liver_ml > least:
         return
     raise DataError(
         "no liver was found in the scan",
-        case=job.name,
-        rule="P1",
-        where=str(job.path),
-        got=f"{measured.liver_ml:.1f} mL labelled liver",
+        case=case,
+        rule=EMPTY_RULE,
+        where=str(path),
+        got=f"{liver_ml:.1f} mL labelled liver",
         allowed=f"more than {least:.1f} mL, a tenth of the smallest liver that the model was trained on",
         next_step="look whether the scan shows the liver, and is a CT like those of the training; nothing was written for it",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cluster.config import AttachedConfig, Config, LocalConfig
 from sweeps.errors import UsageError
 from sweeps.fleet import Fleet
@@ -17,6 +19,7 @@ def fleet_of(
     address: str | None = None,
     insecure: bool = False,
     memory_bytes: int = 0,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Fleet:
     """Workers on this machine, or on a Ray cluster that runs.
 
@@ -27,6 +30,7 @@ def fleet_of(
         address: `host:port` of a cluster's head.
         insecure: accept a cluster without a token.
         memory_bytes: what a worker takes, about.
+        say: tells the user one line about machines that are lost or waited for.
 
     Raises:
         UsageError: an impossible number.
@@ -47,4 +51,5 @@ def fleet_of(
         memory_bytes=memory_bytes,
         where=where,
         environment={**_ENVIRONMENT, **cards, "OMP_NUM_THREADS": str(cpus)},
+        say=say,
     )

@@ -10,8 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liverseg.handover.postprocess import NONE
-from sweeps.handover.scan_files import NiftiScan, as_nifti, put_in_place, scratch_beside
-from sweeps.handover.scan_job import MASK_END, PAGE_END, PICTURE_END, RECORD_END, PredictSettings, ScanJob
+from sweeps.handover.scan_files import NiftiScan, as_nifti, put_in_place
+from sweeps.handover.scan_job import (
+    MASK_END,
+    PAGE_END,
+    PICTURE_END,
+    READING,
+    RECORD_END,
+    SEGMENTING,
+    PredictSettings,
+    ScanJob,
+)
+from sweeps.handover.scratch import scratch_beside
 
 if TYPE_CHECKING:
     from liverseg.preprocess.arrays import NativeReference
@@ -45,7 +55,7 @@ class PredictWorker:
         self._postprocess = NONE if settings.raw else self._model.description.postprocess
 
     def __call__(self, job: ScanJob, tell: Tell) -> dict[str, Any]:
-        """Segment a scan and write its files; `tell` hears `(slices done, slices)`.
+        """Segment a scan and write its files; `tell` hears `(READING or SEGMENTING, slices done, slices)`.
 
         Returns:
             Its record, as it was written.
@@ -57,7 +67,8 @@ class PredictWorker:
         """
         began = time.perf_counter()
         with scratch_beside(job.out) as place:
-            record = self._predict(job, as_nifti(job, place), place, tell)
+            scan = as_nifti(job, place, lambda done, total: tell((READING, done, total)))
+            record = self._predict(job, scan, place, tell)
             record |= {"seconds": round(time.perf_counter() - began, 2), "versions": _versions()}
             content = json.dumps(record, indent=1, allow_nan=False).encode() + b"\n"
             (place / job.file(RECORD_END).name).write_bytes(content)
@@ -69,10 +80,12 @@ class PredictWorker:
         from liverseg.handover.masks import measure, write_mask
         from sweeps.handover.familiarity import observed, refuse_empty, unlike
 
-        features, found = observed(self._predictor, scan.path, job.name, lambda done, total: tell((done, total)))
+        features, found = observed(
+            self._predictor, scan.path, job.name, lambda done, total: tell((SEGMENTING, done, total))
+        )
         volume = self._postprocess.apply(found.volume)
         measured = measure(volume)
-        refuse_empty(job, self._model, measured)
+        refuse_empty(self._model, measured.liver_ml, case=job.name, path=job.path)
         mask = place / job.file(MASK_END).name
         write_mask(mask, volume, found.header)
         record = {
@@ -81,7 +94,7 @@ class PredictWorker:
             **measured.as_json(),
             "postprocess": self._postprocess.as_json(),
             "flips": self._predictor.flips,
-            "warnings": [*scan.warnings, *unlike(self._model, features, measured)],
+            "warnings": [*scan.warnings, *unlike(self._model, features, measured.liver_ml)],
         }
         if self._settings.page:
             _write_pages(job, scan.path, found.header, volume, record, place)

@@ -6,15 +6,17 @@ lies in a scratch folder, so that post-processing, flips and ensemble can be cho
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cluster.config import LocalConfig
 from sweeps.fleet import Fleet, work_through
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 SINGLE, SINGLE_FLIPS, ENSEMBLE, ENSEMBLE_FLIPS = "single", "single-flips", "ensemble", "ensemble-flips"
 WORKER_BYTES = 25 * 10**8
 """What a worker takes at most, about: the backend, the networks and one scan's labels."""
+WORTH_VOXELS = 10**8
+"""To read or to predict. A core predicts some 5 million a second; with less than this, Ray and workers that load the backend
+once more would not have started before this process is done with half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,8 @@ def rehearse(
 ) -> Iterator[Rehearsed]:
     """Read every training scan and predict every validation scan; what was predicted is there within the block.
 
+    A few small scans are done in this process, unless workers, a GPU or a cluster were asked for: the result is the same.
+
     Raises:
         DataError: a scan cannot be read any more.
         SweepError: a worker died.
@@ -138,6 +145,7 @@ def rehearse(
     tasks = [ScanTask(case.uid, case.files.image, True) for case in validation]
     tasks += [ScanTask(case.uid, case.files.image, False) for case in training]
     features: dict[int, ScanFeatures] = {}
+    fleet = replace(fleet, local=fleet.local or not _worth_ray(cast, tasks, fleet))
     with tempfile.TemporaryDirectory(prefix="liversweep-") as folder:
         scratch = Path(folder)
         for case in validation:
@@ -152,6 +160,22 @@ def rehearse(
                     features[answer.index] = found
                 on_scan()
         yield Rehearsed(tuple(features[index] for index in sorted(features)), tuple(validation), scratch)
+
+
+def _worth_ray(cast: Cast, tasks: Sequence[ScanTask], fleet: Fleet) -> bool:
+    if fleet.workers is not None or fleet.gpus or not isinstance(fleet.where, LocalConfig):
+        return True
+    networks = len(cast.checkpoints)
+    passes = sum(
+        (networks if way.startswith(ENSEMBLE) else 1) * (2 if way.endswith("flips") else 1) for way in cast.ways
+    )
+    return sum(_voxels(task) * (passes if task.predict else 1) for task in tasks) >= WORTH_VOXELS
+
+
+def _voxels(task: ScanTask) -> int:
+    from liverseg.volume import read_header
+
+    return math.prod(read_header(task.image, case=task.uid, role="image").shape)
 
 
 def _reference(case: Case) -> NativeReference:

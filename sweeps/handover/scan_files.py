@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from liverseg.training.atomic import sync
 from sweeps.errors import UsageError
 from sweeps.handover.scan_job import MASK_END, PAGE_END, PICTURE_END, RECORD_END, ScanJob
 
+OnSlices = Callable[[int, int], None]
 _ENDS = (PAGE_END, PICTURE_END, MASK_END, RECORD_END)
 """In the order in which they are put in place."""
 
@@ -37,19 +35,13 @@ class NiftiScan:
     warnings: tuple[dict[str, Any], ...] = ()
 
 
-@contextmanager
-def scratch_beside(out: Path) -> Iterator[Path]:
-    """A folder in the folder of results, on the same disk, that is gone in the end."""
-    place = out / f".liversweep-{os.getpid()}-{secrets.token_hex(4)}"
-    place.mkdir(mode=0o700)
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def as_nifti(job: ScanJob, place: Path) -> NiftiScan:
+def as_nifti(job: ScanJob, place: Path, on_slices: OnSlices = lambda done, total: None) -> NiftiScan:
     """The scan of a job as NIfTI: the user's own file, or a DICOM series converted into `place`.
+
+    Args:
+        job: the scan.
+        place: an existing folder.
+        on_slices: of a series, told how many of how many slices are read.
 
     Raises:
         DataError: it cannot be read, or breaks a rule of DICOM series (X…).
@@ -58,7 +50,7 @@ def as_nifti(job: ScanJob, place: Path) -> NiftiScan:
         return NiftiScan(job.path, scan_sha256(job))
     from liverseg.dicom import series_as_nifti
 
-    scan = series_as_nifti(job.path, place)
+    scan = series_as_nifti(job.path, place, on_slices=on_slices)
     notes = tuple({"feature": "DICOM series", "text": note} for note in scan.notes)
     return NiftiScan(scan.path_nifti, scan.sha256, notes)
 
@@ -80,13 +72,16 @@ def put_in_place(job: ScanJob, place: Path) -> None:
     sync(job.out)
 
 
-def kept_record(job: ScanJob, model_id: str, how: dict[str, Any]) -> dict[str, Any] | None:
+def kept_record(
+    job: ScanJob, model_id: str, how: dict[str, Any], on_slices: OnSlices = lambda done, total: None
+) -> dict[str, Any] | None:
     """The record of a prediction that was made before, by the same model in the same way; None when there is none.
 
     Args:
         job: the scan.
         model_id: of the model.
         how: what the record must say beside, such as its `flips`.
+        on_slices: of a series, told how many of how many slices are read.
 
     Raises:
         UsageError: files of the scan's name are there that are something else.
@@ -102,13 +97,13 @@ def kept_record(job: ScanJob, model_id: str, how: dict[str, Any]) -> dict[str, A
         raise _in_the_way(job.file(RECORD_END), f"a prediction of model {record.get('model', {}).get('id')}")
     if not job.file(MASK_END).is_file() or file_sha256(job.file(MASK_END)) != record.get("mask", {}).get("sha256"):
         raise _in_the_way(job.file(MASK_END), "a mask that was changed since")
-    if scan_sha256(job) != record.get("scan", {}).get("sha256"):
+    if scan_sha256(job, on_slices) != record.get("scan", {}).get("sha256"):
         raise _in_the_way(job.file(RECORD_END), "a prediction of another scan of this name")
     return record
 
 
-def scan_sha256(job: ScanJob) -> str:
-    """What a prediction's record says of its scan: SHA-256 of the file, or of the series.
+def scan_sha256(job: ScanJob, on_slices: OnSlices = lambda done, total: None) -> str:
+    """What a prediction's record says of its scan: SHA-256 of the file, or of the series, whose slices `on_slices` counts.
 
     Raises:
         DataError: it cannot be read.
@@ -116,7 +111,7 @@ def scan_sha256(job: ScanJob) -> str:
     if job.kind == "dicom":
         from liverseg.dicom import series_sha256
 
-        return series_sha256(job.path)
+        return series_sha256(job.path, on_slices=on_slices)
     try:
         return file_sha256(job.path)
     except OSError as error:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MASK_END = "_seg.nii.gz"
+READING, SEGMENTING = "reading", "segmenting"
+"""What is done with the slices of a scan: a DICOM series is read first, a NIfTI file while it is segmented."""
 RECORD_END, PAGE_END, PICTURE_END = "_seg.json", "_seg.html", "_seg.png"
 
 

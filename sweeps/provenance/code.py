@@ -30,6 +30,7 @@ counts whole, comments included: it is better to ask once too often than to mix 
 AFTERWARDS = ("liverseg/handover/", "liverseg/dicom/")
 """Of these sources those that have their turn when a sweep is over: no trial's number is made with them."""
 HEX_DIGITS = 12
+PROGRAM = ("cluster", "liverseg", "results", "sweeps")
 
 
 def code_files(root: Path = ROOT) -> dict[str, str]:
@@ -53,3 +54,12 @@ def code_hash(files: Mapping[str, str] | None = None) -> str:
     known = code_files() if files is None else files
     text = "".join(f"{name}\0{known[name]}\n" for name in sorted(known))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def program_hash(root: Path = ROOT) -> str:
+    """SHA-256 (64 hex digits) over all source of the four packages: the same where the same program is installed."""
+    paths = sorted(path for name in PROGRAM for path in (root / name).rglob("*.py"))
+    found = hashlib.sha256()
+    for path in paths:
+        found.update(f"{path.relative_to(root).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()

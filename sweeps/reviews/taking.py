@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from liverseg.volume import Header
     from sweeps.handover.scan_job import ScanJob
 
+OnSlices = Callable[[str, int, int], None]
 ENDS = ("_seg.json", "_seg.nii.gz", "_seg.html", "_seg.png")
 """Endings of a prediction's files; the first is its record."""
 
@@ -74,8 +76,13 @@ class Taken:
     warnings: tuple[Problem, ...] = ()
 
 
-def take_review(asked: Asked) -> Taken:
+def take_review(asked: Asked, on_slices: OnSlices = lambda name, done, total: None) -> Taken:
     """Check a review and add it to the record.
+
+    Args:
+        asked: what was asked for.
+        on_slices: of a DICOM series, told the scan's name and how many of how many slices are read: once to know it again, and
+            once more for a correction, to convert it.
 
     Raises:
         UsageError: it cannot be: no such prediction, mask or scan changed since, a corrected mask that is none or is the
@@ -83,7 +90,8 @@ def take_review(asked: Asked) -> Taken:
         DataError: scan or mask cannot be read, or a DICOM series breaks a rule.
         ResultsError: the record of reviews is damaged, or disk or folder refuse.
     """
-    from sweeps.handover.scan_files import as_nifti, scratch_beside
+    from sweeps.handover.scan_files import as_nifti
+    from sweeps.handover.scratch import scratch_beside
 
     _check_words(asked)
     beside = _on_the_disk_of(asked.folder)
@@ -101,11 +109,12 @@ def take_review(asked: Asked) -> Taken:
         verdict=asked.verdict,
         note=" ".join(asked.note.split()),
     )
-    job = _checked_scan(asked.scan or Path(prediction.scan_path), prediction)
+    count = partial(on_slices, prediction.scan.name)
+    job = _checked_scan(asked.scan or Path(prediction.scan_path), prediction, count)
     if asked.verdict != CORRECTED:
         return Taken(append_review(asked.folder, review))
     with scratch_beside(beside) as place:
-        return _take_correction(asked, review, _Sources(as_nifti(job, place).path, mask, place))
+        return _take_correction(asked, review, _Sources(as_nifti(job, place, count).path, mask, place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +180,7 @@ def _check_mask(mask: Path, prediction: ReviewedPrediction) -> None:
         raise UsageError("the mask is not the one that was predicted: it was changed", where=str(mask), next_step=step)
 
 
-def _checked_scan(path: Path, prediction: ReviewedPrediction) -> ScanJob:
+def _checked_scan(path: Path, prediction: ReviewedPrediction, on_slices: Callable[[int, int], None]) -> ScanJob:
     """The scan, once it is found to be the one that was predicted."""
     from sweeps.handover.scan_files import scan_sha256
     from sweeps.handover.scan_job import ScanJob
@@ -179,7 +188,7 @@ def _checked_scan(path: Path, prediction: ReviewedPrediction) -> ScanJob:
     if not path.exists():
         raise UsageError("the scan is not there any more", where=str(path), next_step="say where it is: --scan PLACE")
     job = ScanJob(prediction.scan.name, path, prediction.scan.kind, path.parent)
-    if scan_sha256(job) != prediction.scan.sha256:
+    if scan_sha256(job, on_slices) != prediction.scan.sha256:
         step = "say where the scan is: --scan PLACE, or predict this one"
         raise UsageError("the scan is not the one that was predicted", where=str(path), next_step=step)
     return job

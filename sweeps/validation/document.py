@@ -43,12 +43,39 @@ def as_document(found: Validated) -> dict[str, Any]:
 def _side(side: Judged) -> dict[str, Any]:
     from liverseg.metrics.evaluation_document import as_document as evaluation_document
 
-    document = evaluation_document(side.evaluation)
+    document = _with_remarks(evaluation_document(side.evaluation), side)
     if "tumour" not in side.labels:
         document = _liver_only(document)
     dice = {label: label_dice(side, label) for label in side.labels}
     head = {"id": side.model.id, "name": side.model.name, "path": str(side.model.path)}
-    return {**head, "labels": list(side.labels), "dice_by_patient": dice, "evaluation": document}
+    found = side.likeness
+    return {
+        **head,
+        "labels": list(side.labels),
+        "dice_by_patient": dice,
+        "likeness": {
+            "patients": found.patients,
+            "unlike": found.unlike,
+            "features": dict(found.features),
+            "new_kind_of_data": found.new_kind,
+            "refused": {rule: list(uids) for rule, uids in found.refused.items()},
+            "sentences": list(side.remarks()),
+        },
+        "evaluation": document,
+    }
+
+
+def _with_remarks(document: dict[str, Any], side: Judged) -> dict[str, Any]:
+    """With what is to be said of every case: what is unlike the training scans, and why the model refuses it."""
+    cases = [
+        {
+            **case,
+            "refused": None if one.refusal is None else {"rule": one.refusal.rule, "why": one.refusal.why},
+            "warnings": [dict(warning) for warning in one.warnings],
+        }
+        for case, one in zip(document["cases"], side.seen, strict=True)
+    ]
+    return {**document, "cases": cases}
 
 
 def _liver_only(document: dict[str, Any]) -> dict[str, Any]:

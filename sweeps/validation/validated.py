@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sweeps.fleet import Answer, Fleet, work_through
+from sweeps.errors import UsageError
+from sweeps.fleet import Answer, Fleet, Places, work_through
+from sweeps.validation.likeness import Likeness
 from sweeps.validation.worker import WORKER, ValidationJob, ValidationSettings
 
 if TYPE_CHECKING:
     from liverseg.data import Case
     from liverseg.handover.folder import ModelFolder
-    from liverseg.metrics.evaluate import Evaluation, MaskScore
+    from liverseg.metrics.evaluate import Evaluation
     from results.model_record import LabelResult, ValidationFacts
     from results.statistics import Comparison, Pair
     from results.statistics.promotion import Promotion
     from sweeps.validation.labelled import Labelled
+    from sweeps.validation.seen import SeenScore
 
 _PROCESS_BYTES = 10**9
 """What Python, the backend and the networks take, about."""
@@ -34,16 +37,30 @@ class Judged:
         model: the model.
         label: what it is called beside the other one.
         evaluation: its scores by case.
+        seen: the same cases in the same order, with what is unlike the training scans, and whether it refuses them.
     """
 
     model: ModelFolder
     label: str
     evaluation: Evaluation
+    seen: tuple[SeenScore, ...]
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Foreground labels that it knows."""
         return self.model.description.labels
+
+    @property
+    def likeness(self) -> Likeness:
+        """How much the scans are like those that it was trained on."""
+        return Likeness.of(self.seen)
+
+    def remarks(self) -> tuple[str, ...]:
+        """How its scores are to be read: refused cases, and patients unlike those of its training; none where there are none."""
+        found = self.likeness
+        without = {label: label_dice(self, label, but=found.refused_cases)["mean"] for label in self.labels}
+        said = (found.refused_sentence(self.label, len(self.seen), without), found.unlike_sentence(self.label))
+        return tuple(sentence for sentence in said if sentence is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +127,15 @@ def score_all(
     settings: ValidationSettings,
     fleet: Fleet,
     on_case: Callable[[Answer], None] = lambda answer: None,
-) -> tuple[tuple[MaskScore, ...], ...]:
+) -> tuple[tuple[SeenScore, ...], ...]:
     """Scores of every case, in order; of each one a model.
 
     Raises:
         ExceptionGroup: cases that could not be scored, all of them: no verdict is based on those that are left.
+        ClusterError: a cluster cannot do it, or has lost all its machines.
     """
+    scans = [path for job in jobs for path in (job.image, job.mask)]
+    fleet = replace(fleet, places=Places((*settings.models, *scans)))
     answers: dict[int, Answer] = {}
     with closing(work_through(jobs, WORKER, settings, fleet)) as coming:
         for answer in coming:
@@ -128,7 +148,7 @@ def score_all(
 
 
 def judge(
-    data: Labelled, models: Sequence[ModelFolder], scores: Sequence[Sequence[MaskScore]], tolerance_mm: float
+    data: Labelled, models: Sequence[ModelFolder], scores: Sequence[Sequence[SeenScore]], tolerance_mm: float
 ) -> Validated:
     """Put together what the workers found.
 
@@ -137,14 +157,18 @@ def judge(
         models: one, or the new and the old.
         scores: from `score_all`.
         tolerance_mm: of the NSD.
+
+    Raises:
+        UsageError: no scan is a CT, so that there is nothing to score.
     """
     from liverseg.metrics.evaluate import Evaluation
     from results.statistics import compare
     from results.statistics.promotion import promotion
 
     columns = [tuple(column) for column in zip(*scores, strict=True)]
+    _require_some_ct(columns[0])
     judged = [
-        Judged(model, label, Evaluation(tolerance_mm, column, ()))
+        Judged(model, label, Evaluation(tolerance_mm, tuple(one.score for one in column), ()), column)
         for model, label, column in zip(models, labels_of(models), columns, strict=True)
     ]
     if len(judged) == 1:
@@ -152,6 +176,19 @@ def judge(
     new, old = judged
     comparison = compare(_scores(judged))
     return Validated(data, new, old, comparison, promotion(comparison, new.label, old.label))
+
+
+def _require_some_ct(seen: Sequence[SeenScore]) -> None:
+    from liverseg.handover.features import CT_RULE
+
+    refusals = [one.refusal for one in seen if one.refusal is not None and one.refusal.rule == CT_RULE]
+    if refusals and len(refusals) == len(seen):
+        raise UsageError(
+            f"none of the scans is a CT in HU, so nothing was scored (rule {CT_RULE})",
+            got=refusals[0].why,
+            allowed="CT in Hounsfield units",
+            next_step="convert the original DICOM series again, without windowing or normalising",
+        )
 
 
 def labels_of(models: Sequence[ModelFolder]) -> list[str]:
@@ -178,6 +215,7 @@ def facts_of(found: Validated) -> ValidationFacts:
     from results.model_record import ValidationFacts
 
     model, old, ended = found.new.model, found.old, found.promotion
+    likeness = found.new.likeness
     return ValidationFacts(
         model=model.id,
         name=model.name,
@@ -186,6 +224,8 @@ def facts_of(found: Validated) -> ValidationFacts:
         patients=found.data.patients,
         left_out=len(found.data.trained),
         optimistic=len(found.data.optimistic),
+        refused=len(likeness.refused_cases),
+        unlike=likeness.unlike,
         labels=tuple(_label(found, label) for label in found.new.labels),
         against=old.model.id if old else "",
         against_name=old.model.name if old else "",
@@ -206,11 +246,11 @@ def _label(found: Validated, label: str) -> LabelResult:
     return LabelResult(label, dice["n"], dice["mean"], against, difference, low, high, p, pair.outcome)
 
 
-def label_dice(side: Judged, label: str) -> dict[str, Any]:
-    """Patients with a Dice, and its mean and between-patients SD."""
+def label_dice(side: Judged, label: str, but: Collection[str] = ()) -> dict[str, Any]:
+    """Patients with a Dice, and its mean and between-patients SD; without the cases of the pseudonyms `but`."""
     from liverseg.metrics.summary import between_patients_sd, by_patient, finite_mean
 
-    scores = [item.score.case for item in side.evaluation.scores]
+    scores = [item.score.case for item in side.evaluation.scores if item.name not in but]
     ranked = [score for score in scores if label != "tumour" or score.has_tumour]
     values = by_patient(ranked, lambda score: score.label(label).dice)
     known = values[values == values]

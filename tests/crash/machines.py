@@ -15,14 +15,16 @@ import hashlib
 import json
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import psutil
 
@@ -59,9 +61,12 @@ class Machines:
                 env=clean | health | {"PYTHONPATH": str(ROOT), "FAKE_PAUSE_S": str(PAUSE_S), "OMP_NUM_THREADS": "1"},
             )
 
-    def up(self, count: int, **environment: str) -> dict[str, int]:
-        """Start machines until there are so many; the raylet's pid of each by Ray's name of it, the oldest first."""
-        found: dict[str, int] = self.ask("up", count=count, environment=environment)
+    def up(self, count: int, hidden: Sequence[Path] = (), **environment: str) -> dict[str, int]:
+        """Start machines until there are so many; the raylet's pid of each by Ray's name of it, the oldest first.
+
+        New ones see nothing in the `hidden` folders, for which `can_hide` has to be true.
+        """
+        found: dict[str, int] = self.ask("up", count=count, hidden=[*map(str, hidden)], environment=environment)
         return found
 
     def begin(self, do: str, **values: Any) -> None:
@@ -152,6 +157,36 @@ def private_cluster() -> Iterator[Cluster]:
         local._dismiss(reaper)
 
 
+def can_hide() -> bool:
+    """Whether this user may give a process a view of the file system of its own."""
+    try:
+        done = subprocess.run([*_unseeing(["/mnt"]), "true"], capture_output=True, check=False)
+    except FileNotFoundError:
+        return False
+    return done.returncode == 0
+
+
+def _unseeing(folders: Sequence[str]) -> list[str]:
+    """What runs a command, under its own pid, to which these folders are empty."""
+    mounts = [f"mount -t tmpfs none {shlex.quote(folder)}" for folder in folders]
+    return ["unshare", "-Urm", "sh", "-c", " && ".join([*mounts, 'exec "$@"']), "sh"]
+
+
+@contextlib.contextmanager
+def raylets_without(folders: list[str]) -> Iterator[None]:
+    """Machines that are started in the block, with their workers, see empty folders in the place of these."""
+    from ray._private import ray_constants, services
+
+    start = services.start_ray_process
+
+    def unseeing(command: list[str], process_type: str, *more: Any, **named: Any) -> Any:
+        raylet = process_type == ray_constants.PROCESS_TYPE_RAYLET
+        return start([*_unseeing(folders), *command] if raylet and folders else command, process_type, *more, **named)
+
+    with mock.patch.object(services, "start_ray_process", unseeing):
+        yield
+
+
 class Server:
     """What may be asked. Every method's answer is JSON."""
 
@@ -159,14 +194,36 @@ class Server:
         self._cluster = cluster
         self._raylets: dict[str, subprocess.Popen[bytes]] = {}
         self._prepared: Prepared | None = None
+        self._holders: list[Any] = []
 
-    def up(self, count: int, environment: dict[str, str]) -> dict[str, int]:
+    def up(self, count: int, hidden: list[str], environment: dict[str, str]) -> dict[str, int]:
         while len(self._alive()) < count:
-            node = self._cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES, env_vars=environment)
+            with raylets_without(hidden):
+                node = self._cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES, env_vars=environment)
             raylet = self._raylets[node.node_id] = node.all_processes["raylet"][0].process
             # A lost machine leaves nothing behind, and so no zombie, in whose care its workers would go on.
             threading.Thread(target=raylet.wait, daemon=True).start()
         return {name: process.pid for name, process in self._alive().items()}
+
+    def door(self) -> dict[str, Any]:
+        """Where other commands join, and the variables with which they may."""
+        names = [name for name in os.environ if name.startswith("RAY_") and name != "RAY_TMPDIR"]
+        return {"address": self._cluster.address, "environment": {name: os.environ[name] for name in names}}
+
+    def hold(self, cpus: int) -> int:
+        """Take so many CPUs until `release`."""
+        import ray
+
+        remote: Any = ray.remote
+        self._holders = [remote(num_cpus=1)(Holder).remote() for _ in range(cpus)]
+        return sum(ray.get([holder.here.remote() for holder in self._holders], timeout=60))
+
+    def release(self) -> None:
+        """Give them back."""
+        import ray
+
+        while self._holders:
+            ray.kill(self._holders.pop())
 
     def sweep(
         self, name: str, trials: int, epochs: int, slots: int, stall_s: float | None = None, trainer: str | None = None
@@ -266,6 +323,14 @@ class Server:
 
     def _alive(self) -> dict[str, subprocess.Popen[bytes]]:
         return {name: process for name, process in self._raylets.items() if process.poll() is None}
+
+
+class Holder:
+    """Takes a CPU."""
+
+    def here(self) -> int:
+        """One."""
+        return 1
 
 
 def read_slices(prepared: Prepared) -> str:

@@ -47,6 +47,8 @@ VALIDATION = ValidationFacts(
     against_name="liver-v0",
     left_out=2,
     optimistic=1,
+    refused=1,
+    unlike=3,
     outcome="promote",
     why="better for liver",
 )
@@ -138,6 +140,8 @@ def test_a_record_of_now_stays_readable() -> None:
         "patients": 7,
         "left_out": 2,
         "optimistic": 1,
+        "refused": 1,
+        "unlike": 3,
         "labels": {
             "liver": {
                 **{"n": 7, "dice": 0.93, "against": 0.91, "difference": 0.02, "ci_low": 0.01, "ci_high": 0.03},
@@ -149,3 +153,5 @@ def test_a_record_of_now_stays_readable() -> None:
         "why": "better for liver",
     }
     assert EXPORT.payload()["scores"] == {"validation": {"liver": 0.93, "tumour": None}, "test": {}}
+    older = {key: value for key, value in VALIDATION.payload().items() if key not in ("refused", "unlike")}
+    assert ValidationFacts.of(older, "") == replace(VALIDATION, refused=0, unlike=0)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import onnxruntime
 import pytest
 
 from liverseg.config import TrainConfig
-from liverseg.errors import ConfigError
-from liverseg.handover.description import Member
+from liverseg.errors import ConfigError, DataError
+from liverseg.handover.description import Member, ModelDescription
+from liverseg.handover.folder import ModelFolder, open_model, write_model
 from liverseg.handover.networks import in_float32
 from liverseg.preprocess.window import WindowParams
 from sweeps.handover.export import ExportWish, export_model
 from sweeps.handover.formats import ONNX, SAVED_MODEL, write_formats
 from tests.liverseg.handover.livened import livened
+from tests.liverseg.handover.models import small_network
 
 
 def member(trial: str, **parameters) -> Member:
@@ -38,6 +42,28 @@ def test_every_network_in_every_format(tmp_path):
     assert all((tmp_path / file).exists() for file in files)
     meta = onnxruntime.InferenceSession(tmp_path / "onnx/t0002-b.onnx").get_modelmeta().custom_metadata_map
     assert (meta["trial"], meta["trained_in"], meta["fit"]) == ("t0002-b", "bfloat16", "pad")
+
+
+def exported(place: Path, *formats: str) -> ModelFolder:
+    """A model whose network was built anew, as by another call of `export`."""
+    found, arrays, network = small_network("t0000")
+    described = ModelDescription("liver", ("liver", "tumour"), "pad", (found,))
+    more = partial(write_formats, formats=formats, networks=[(found, network)], fit="pad", tell=lambda line: None)
+    return write_model(place / "liver", described, {"t0000": arrays}, lambda folder: None, more)
+
+
+def test_two_exports_of_one_network_are_one_model_and_its_id_stands_for_every_file(tmp_path):
+    plain = [exported(tmp_path / place).id for place in ("a", "b")]
+    models = [exported(tmp_path / place, ONNX, SAVED_MODEL) for place in ("c", "d")]
+    assert plain[0] == plain[1] != models[0].id == models[1].id
+    for name in ("onnx/t0000.onnx", "saved_model/t0000/saved_model.pb"):
+        path = models[0].path / name
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(DataError, match=f"{name} was changed"):
+            open_model(models[0].path)
+        path.write_bytes(content)
+    assert open_model(models[0].path).id == models[0].id
 
 
 def test_no_format_writes_nothing(tmp_path):

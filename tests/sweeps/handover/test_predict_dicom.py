@@ -14,10 +14,13 @@ from liverseg.errors import DataError
 from liverseg.handover.familiar import FamiliarRanges
 from liverseg.volume import read_header, read_voxels, write_nifti
 from sweeps.fleet import Fleet
-from sweeps.handover.scan_job import PredictSettings, ScanJob
+from sweeps.handover.scan_job import READING, SEGMENTING, PredictSettings, ScanJob
 from sweeps.handover.segmenting import Segmented, segment_all
 from tests.liverseg.dicom.series import CANARY, phantom, tilted, write_series
 from tests.liverseg.handover.models import small_model
+
+TOLD: list[tuple[str, str, int, int]] = []
+"""What the first run said: scan, stage, slices done, slices."""
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +41,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(folder: Path) -> dict[str, Segmented]:
     small_model(folder / "model", familiar=FamiliarRanges.of([]).as_json())
-    return predicted(folder)
+    return predicted(folder, TOLD)
 
 
-def predicted(folder: Path) -> dict[str, Segmented]:
+def predicted(folder: Path, told: list[tuple[str, str, int, int]]) -> dict[str, Segmented]:
     scans = find_scans([folder / "in", folder / "same.nii.gz"])
     jobs = [ScanJob(scan.name, scan.path, scan.kind, folder / "out") for scan in scans]
-    done = segment_all(jobs, PredictSettings(folder / "model"), Fleet(local=True))
+    done = segment_all(
+        jobs,
+        PredictSettings(folder / "model"),
+        Fleet(local=True),
+        on_slices=lambda job, stage, done, total: told.append((job.name, stage, done, total)),
+    )
     return {each.job.name: each for each in done}
+
+
+def slices_of(told: list[tuple[str, str, int, int]], name: str, stage: str) -> list[tuple[int, int]]:
+    return [(done, total) for scan, at, done, total in told if (scan, at) == (name, stage)]
 
 
 def voxels(path: Path) -> tuple[Any, Any]:
@@ -70,6 +82,15 @@ def test_a_series_gets_the_mask_of_the_same_scan_as_nifti(folder: Path, found: d
     assert told["scan"]["sha256"] == series_sha256(folder / "in" / "whole" / "CT")
 
 
+def test_slices_are_counted_while_a_series_is_read_and_again_while_it_is_segmented(found: dict[str, Segmented]) -> None:
+    assert slices_of(TOLD, "whole-CT", READING) == [(done, 20) for done in range(1, 21)]
+    assert slices_of(TOLD, "uneven", READING) == [(done, 15) for done in range(1, 16)], "those of the series"
+    assert slices_of(TOLD, "uneven", SEGMENTING)[-1] == (19, 19), "those of the even grid"
+    assert slices_of(TOLD, "same", READING) == [], "a NIfTI file is read while it is segmented"
+    stages = [stage for name, stage, _, _ in TOLD if name == "whole-CT"]
+    assert stages == sorted(stages), "read first, then segmented"
+
+
 def test_resampling_is_said_in_the_record(found: dict[str, Segmented]) -> None:
     assert record(found, "uneven")["scan"]["shape"][2] == 19
     (text,) = (one["text"] for one in record(found, "uneven")["warnings"] if one["feature"] == "DICOM series")
@@ -92,6 +113,9 @@ def test_nothing_that_names_a_patient_is_in_any_file(folder: Path, found: dict[s
 
 def test_a_second_run_keeps_what_is_there(folder: Path, found: dict[str, Segmented]) -> None:
     before = (folder / "out" / "whole-CT_seg.nii.gz").stat().st_mtime_ns
-    again = predicted(folder)
+    told: list[tuple[str, str, int, int]] = []
+    again = predicted(folder, told)
+    assert slices_of(told, "whole-CT", READING) == [(done, 20) for done in range(1, 21)]
+    assert {stage for _, stage, _, _ in told} == {READING}
     assert [name for name, each in again.items() if each.kept] == ["uneven", "whole-CT", "same"]
     assert (folder / "out" / "whole-CT_seg.nii.gz").stat().st_mtime_ns == before

@@ -15,6 +15,7 @@ import pytest
 from liverseg.data import case_uid, file_sha256
 from liverseg.volume import write_nifti
 from results.reviews import read_reviews
+from sweeps.reviews.taking import Asked, take_review
 from tests.promises.commands import refusal, said
 from tests.sweeps.reviews.predicted import AFFINE, MODEL, SHAPE, fixed_mask, labels, predicted, scan_file
 
@@ -255,6 +256,13 @@ def test_a_dicom_series_is_kept_as_what_it_was_converted_to(tmp_path: Path) -> N
     assert tree(place) == ["image.nii", "mask.nii.gz"]
     kept: Any = nibabel.load(place / "image.nii")
     assert np.array_equal(np.asarray(kept.dataobj), image)
+    told: list[tuple[str, int, int]] = []
+    again = Asked(tmp_path / "OUT/ct-7", "corrected", tmp_path / "fixed.nii.gz", "", tmp_path / "reviews")
+    take_review(again, lambda *slices: told.append(slices))
+    count = image.shape[2]
+    assert told == [("ct-7", done, count) for done in range(1, count + 1)] * 2, (
+        "read to know it again, and to convert it"
+    )
     next((tmp_path / "ct-7").iterdir()).unlink()
     message = refused(tmp_path, "OUT/ct-7", "--verdict", "accept")
     assert "the scan is not the one that was predicted" in message or "rule X" in message

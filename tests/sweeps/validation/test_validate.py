@@ -236,3 +236,61 @@ def test_nothing_is_decided_on_what_is_left_when_a_case_fails(
     result = said("validate", "new", "data", *WORDS, "-o", "out", cwd=tmp_path)
     assert result.code == code and "1 of 3 cases could not be scored" in result.err and not result.out
     assert not (tmp_path / "models").exists() and not (tmp_path / "out").exists()
+
+
+def test_scans_unlike_the_training_are_listed_by_case_and_summed_up_for_each_model(tmp_path: Path) -> None:
+    uids = write_cases(tmp_path / "data", 3)
+    make_model(
+        tmp_path / "new", unlike={"volume-0": ["voxel spacing in plane", "share of air"], "volume-2": ["share of air"]}
+    )
+    make_model(tmp_path / "old", error=0.2)
+    result = said("validate", "new", "data", "--against", "old", *WORDS, "-o", "out", cwd=tmp_path)
+    assert result.code == 0, result.err
+    assert result.out.count("Unlike its training scans") == 1 and "new: Unlike its training scans" in result.out
+    assert "0.5 to 2.5 mm" in result.out
+    sentence = (
+        "2 of 3 patients are unlike the training scans of new: share of air (2), voxel spacing in plane (1): "
+        "read the scores as those of a new kind of data."
+    )
+    assert sentence in result.out and "training scans of old" not in result.out
+    new, old = json.loads((tmp_path / "out" / "validation.json").read_text())["models"]
+    assert new["likeness"] == {
+        "patients": 3,
+        "unlike": 2,
+        "features": {"share of air": 2, "voxel spacing in plane": 1},
+        "new_kind_of_data": True,
+        "refused": {},
+        "sentences": [sentence],
+    }
+    by_case = {case["case"]: [one["feature"] for one in case["warnings"]] for case in new["evaluation"]["cases"]}
+    assert by_case == {uids[0]: ["voxel spacing in plane", "share of air"], uids[1]: [], uids[2]: ["share of air"]}
+    assert old["likeness"]["unlike"] == 0 and all(not case["warnings"] for case in old["evaluation"]["cases"])
+    (line,) = record_lines(tmp_path / "models")
+    assert (line["unlike"], line["refused"]) == (2, 0)
+    assert "3 patients, 2 unlike its training" in " ".join(said("models", cwd=tmp_path).out.replace("│", " ").split())
+
+
+def test_a_case_that_the_model_refuses_counts_and_is_listed(tmp_path: Path) -> None:
+    uids = write_cases(tmp_path / "data", 4)
+    make_model(tmp_path / "new", refuses={"volume-1": "F1"})
+    result = said("validate", "new", "data", *WORDS, "-o", "out", cwd=tmp_path)
+    assert result.code == 0, result.err
+    assert "refused by new, and scored as if nothing was found: volume-1: not a CT in HU" in result.err
+    assert f"volume-1 ({uids[1]}) (refused)" in result.out
+    assert "1 of 4 cases was refused by new, as predict refuses it (rule F1: 1), and counts as one" in result.out
+    assert "without it the mean Dice is 1.000 for liver and 1.000 for tumour." in result.out
+    (side,) = json.loads((tmp_path / "out" / "validation.json").read_text())["models"]
+    assert side["dice_by_patient"]["liver"] == {"n": 4, "mean": 0.75, "sd": 0.5}
+    assert side["likeness"]["refused"] == {"F1": [uids[1]]}
+    refused = {case["case"]: case["refused"] for case in side["evaluation"]["cases"]}
+    assert refused.pop(uids[1]) == {"rule": "F1", "why": "not a CT in HU: no air; got values from 0 to 9"}
+    assert set(refused.values()) == {None} and record_lines(tmp_path / "models")[0]["refused"] == 1
+
+
+def test_a_folder_without_any_ct_is_refused_whole(tmp_path: Path) -> None:
+    write_cases(tmp_path / "data", 2)
+    make_model(tmp_path / "new", refuses={"volume-0": "F1", "volume-1": "F1"})
+    result = said("validate", "new", "data", *WORDS, "-o", "out", cwd=tmp_path)
+    assert result.code == 2 and not result.out and "Traceback" not in result.err
+    assert "error: none of the scans is a CT in HU, so nothing was scored (rule F1); got" in result.err
+    assert not (tmp_path / "models").exists() and not (tmp_path / "out").exists()
