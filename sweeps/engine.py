@@ -154,11 +154,11 @@ def search(
 
 def missing_lines(standing: Standing) -> list[str]:
     """For each stage whose space has fewer parameter sets than trials were asked for, a line that says so."""
-    several = len(standing.stages) > 1
+    several = len(standing.course.stages) > 1
     return [
         f"{f'stage {stage}: ' if several else ''}{trials} of the trials asked for will not be run: the space has no further "
         "parameter sets, and none is trained twice"
-        for stage, trials in standing.missing.items()
+        for stage, trials in standing.course.missing.items()
     ]
 
 

@@ -107,7 +107,7 @@ def check_grids(spec: Spec, standing: Standing, asked: int) -> None:
         UsageError: says how many there can be.
     """
     for index, stage in enumerate(stages_of(spec)):
-        missing = standing.missing_points(index, grid_size(spec, stage) if stage.sampler == "grid" else None)
+        missing = standing.course.missing_points(index, grid_size(spec, stage) if stage.sampler == "grid" else None)
         if missing:
             raise UsageError(
                 "the grid has not that many points left",
@@ -116,7 +116,7 @@ def check_grids(spec: Spec, standing: Standing, asked: int) -> None:
                 allowed=f"at most {max(0, asked - missing)}",
                 next_step="give a larger space: --space FILE",
             )
-    if asked and standing.used_up:
+    if asked and standing.course.used_up:
         raise UsageError(
             "every parameter set of the space was tried, and none is trained twice",
             where=f"stage {standing.stage.name}" if spec.stages else "--trials",

@@ -6,12 +6,12 @@ training sees the same data in the same order as an uninterrupted one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from liverseg.config import TrainConfig
 from liverseg.preprocess.arrays import Pack
 from liverseg.preprocess.window import WindowParams, apply_window
 from liverseg.training.augment import Augmentation, augment_slice
@@ -73,6 +73,13 @@ class BatchMaker:
     top_label: int
     seed: int
 
+    @classmethod
+    def of(cls, config: TrainConfig, pack: Pack, window: WindowParams) -> BatchMaker:
+        """That of a training: augmentation as configured, relative to what the window makes of the least and the most HU."""
+        ends = apply_window(np.array([[[-32768, 32767]]], np.int16), window).ravel()
+        augmentation = Augmentation.of(config, span=float(ends[1] - ends[0]), air=float(ends[0]))
+        return cls(pack, window, augmentation, config.classes - 1, config.seed)
+
     def batch(self, rows: Rows, epoch: int, first: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         """One batch.
 
@@ -91,14 +98,6 @@ class BatchMaker:
                 generator = _generator(self.seed, epoch, _AUGMENT, first + k)
                 images[k, ..., 0], masks[k] = augment_slice(images[k, ..., 0], masks[k], self.augmentation, generator)
         return images, masks.astype(np.int32)
-
-
-def class_pixels(masks: Iterable[npt.NDArray[np.uint8]], classes: int) -> list[int]:
-    """Pixels of every class in masks, slice by slice; labels above the last class count as the last."""
-    counts = np.zeros(256, np.int64)
-    for mask in masks:
-        counts += np.bincount(mask.ravel(), minlength=256)
-    return [*counts[: classes - 1].tolist(), int(counts[classes - 1 :].sum())]
 
 
 def _generator(*key: int) -> np.random.Generator:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from liverseg.training.record import EpochRecord
+
 
 @dataclass(slots=True)
 class EpochPart:
@@ -28,6 +30,30 @@ class EpochPart:
     def batches(self) -> int:
         """Batches done."""
         return len(self.losses)
+
+    def whole(
+        self, *, epoch: int, updates: int, metrics: Mapping[str, float | int], ms_per_slice: float, seconds: float
+    ) -> EpochRecord:
+        """The record of the epoch that these batches make, once it has been validated.
+
+        Args:
+            epoch: its number, from 1.
+            updates: since the beginning of the training, these included.
+            metrics: of the validation.
+            ms_per_slice: milliseconds a validation slice took.
+            seconds: training and validation together.
+        """
+        return EpochRecord(
+            epoch=epoch,
+            updates=updates,
+            loss=math.fsum(self.losses) / self.batches,
+            val_dice=metrics["val_dice"],
+            learning_rate=self.learning_rate,
+            seconds=seconds,
+            train_seconds=self.seconds,
+            inference_ms_per_slice=ms_per_slice,
+            metrics=metrics,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; NaN is None."""

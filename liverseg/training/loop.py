@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from liverseg.config import TrainConfig
 from liverseg.errors import TrainingError
 from liverseg.inference.pictures import PictureChoice
 from liverseg.inference.predict import PackScore, score_pack
-from liverseg.losses import inverse_frequency_weights
 from liverseg.metrics.full import FullScore
 from liverseg.metrics.summary import summarise
 from liverseg.preprocess.arrays import Pack
-from liverseg.preprocess.window import WindowParams, apply_window, window_for
-from liverseg.training.augment import Augmentation
-from liverseg.training.batches import BatchMaker, BatchPlan, class_pixels
+from liverseg.preprocess.window import WindowParams, window_for
+from liverseg.training.batches import BatchMaker, BatchPlan
 from liverseg.training.best import BestEpoch, improves
+from liverseg.training.class_weights import class_weights
 from liverseg.training.compiled import NETWORKS
 from liverseg.training.cost import training_cost
 from liverseg.training.epoch_part import EpochPart
+from liverseg.training.final import final_record
 from liverseg.training.full_scores import OnVolume, score_best, unseen
 from liverseg.training.limits import check_deadline, check_loss
-from liverseg.training.network import CompiledNetwork, needs_class_weights
+from liverseg.training.network import CompiledNetwork
 from liverseg.training.plan import check_packs, planned_updates, stop_reason
-from liverseg.training.record import EpochRecord, history_columns, plain
+from liverseg.training.record import EpochRecord
 from liverseg.training.schedule import Schedule, build_schedule
 from liverseg.training.snapshot import Snapshot, load_snapshot, save_snapshot
 from liverseg.training.spans import VALIDATION, span
 from liverseg.training.state_file import usable
+from liverseg.training.time_spent import TimeSpent
 
 OnBatch = Callable[[int], None]
 """Called with the updates so far after every batch of training, and between the batches of a validation.
@@ -72,20 +70,19 @@ class TrainingRun:
         check_packs(config, train, validation)
         self.config = config
         self._train, self._validation = train, validation
-        self._pictures, self._clock = tuple(pictures), clock
+        self._pictures = tuple(pictures)
         self._plan = BatchPlan(train.image.shape[0], config.get("batch_size"), config.seed)
         self._window = window_for(config.get("window"), train.foreground_hu)
-        self._maker = _batch_maker(config, train, self._window)
+        self._maker = BatchMaker.of(config, train, self._window)
         self._planned = planned_updates(config, self._plan.batches)
         self._schedule = self._new_schedule()
-        self.network: CompiledNetwork = NETWORKS.take(config, _class_weights(config, train))
+        self.network: CompiledNetwork = NETWORKS.take(config, class_weights(config, train))
         self.history: tuple[EpochRecord, ...] = ()
         self.best: BestEpoch | None = None
         self._part = EpochPart()
         self._whole = True
         self._stored: dict[str, str] = {}
-        self._seconds_before = 0.0
-        self._began = clock()
+        self._time = TimeSpent(clock)
 
     @property
     def window(self) -> WindowParams:
@@ -110,12 +107,12 @@ class TrainingRun:
     @property
     def seconds(self) -> float:
         """Seconds since the training began, those before a `restore` included and those between not."""
-        return self._seconds_before + self.attempt_seconds
+        return self._time.all_s
 
     @property
     def attempt_seconds(self) -> float:
         """Seconds since this object was made or last restored; the deadline counts these."""
-        return self._clock() - self._began
+        return self._time.attempt_s
 
     def run_epoch(self, on_batch: OnBatch | None = None) -> EpochRecord:
         """Train and validate one epoch, or what is left of an interrupted one.
@@ -141,55 +138,38 @@ class TrainingRun:
             raise RuntimeError(f"the training is finished ({self.stop_reason})")
         self._check_whole()
         self._train_batches(on_batch)
-        began = self._clock()
+        began = self._time.now()
         with span(VALIDATION), self.network.settled():
             scored = self._score(on_batch)
-            metrics = summarise(scored.cases, self.config.labels)
-            part = self._part
-            record = EpochRecord(
+            record = self._part.whole(
                 epoch=len(self.history) + 1,
                 updates=self.updates,
-                loss=math.fsum(part.losses) / part.batches,
-                val_dice=metrics["val_dice"],
-                learning_rate=part.learning_rate,
-                seconds=part.seconds + self._clock() - began,
-                train_seconds=part.seconds,
-                inference_ms_per_slice=scored.ms_per_slice,
-                metrics=metrics,
+                metrics=summarise(scored.cases, self.config.labels),
+                ms_per_slice=scored.ms_per_slice,
+                seconds=self._part.seconds + self._time.now() - began,
             )
             self._close_epoch(record, scored)
         return record
 
     def final_record(self, reason: str | None = None) -> dict[str, Any]:
-        """What remains of a training with at least one epoch, as plain JSON values; undefined numbers are None.
+        """What remains of the training, see `liverseg.training.final.final_record`.
 
         Args:
             reason: why it ended, when the caller ended it (pruned, stopped); otherwise `stop_reason`.
-
-        Returns:
-            `metrics`, `cases` (`[uid, patient, dice_liver, dice_tumour, has_tumour]`) and `best_epoch` of the best
-            epoch; `epochs` (whole ones), `updates`, `seconds`, `stop_reason`, `cost` and `history` of all.
 
         Raises:
             RuntimeError: no epoch came to its end.
         """
         if self.best is None:
             raise RuntimeError("no epoch came to its end")
-        rows = [case.as_dict() for case in self.best.cases]
-        columns = ("uid", "patient", "dice_liver", "dice_tumour", "has_tumour")
-        record = {
-            "metrics": dict(self.best.record.metrics),
-            "best_epoch": self.best.record.epoch,
-            "epochs": len(self.history),
-            "updates": self.updates,
-            "seconds": self.seconds,
-            "stop_reason": reason or self.stop_reason,
-            "cost": training_cost(self.network.model, self.history),
-            "cases": [[row.get(name) for name in columns] for row in rows],
-            "history": history_columns(self.history),
-        }
-        values: dict[str, Any] = plain(record)
-        return values
+        return final_record(
+            self.best,
+            self.history,
+            updates=self.updates,
+            seconds=self.seconds,
+            reason=reason or self.stop_reason,
+            cost=training_cost(self.network.model, self.history),
+        )
 
     def score_best(
         self, beat: Callable[[], None] = lambda: None, on_volume: OnVolume = unseen
@@ -243,7 +223,7 @@ class TrainingRun:
         self._schedule, self._part = schedule, snapshot.part
         self.history, self.best = snapshot.history, snapshot.best
         self._whole, self._stored = True, {}
-        self._seconds_before, self._began = snapshot.seconds, self._clock()
+        self._time.go_on(snapshot.seconds)
 
     def release(self) -> None:
         """Hand the network on to the next training of the same graph in this process; this one is over for good.
@@ -266,7 +246,7 @@ class TrainingRun:
     def _train_batches(self, on_batch: OnBatch | None) -> None:
         """The batches that are left of the epoch, which is cut short at the planned updates."""
         part, epoch = self._part, len(self.history) + 1
-        before, began = part.seconds, self._clock()
+        before, began = part.seconds, self._time.now()
         rows = self._plan.rows(epoch)[: self._planned - self._updates_before]
         for k in range(part.batches, len(rows)):
             self._check_deadline()
@@ -275,11 +255,11 @@ class TrainingRun:
             self._whole = False
             loss = check_loss(self.network.train(images, masks, rate), epoch=epoch, batch=k + 1)
             part.losses.append(loss)
-            part.learning_rate, part.seconds = rate, before + self._clock() - began
+            part.learning_rate, part.seconds = rate, before + self._time.now() - began
             self._whole = True
             if on_batch is not None:
                 on_batch(self.updates)
-        part.seconds = before + self._clock() - began
+        part.seconds = before + self._time.now() - began
 
     def _score(self, on_batch: OnBatch | None) -> PackScore:
         """Scores of the validation scans; changes nothing that training goes on from."""
@@ -318,15 +298,3 @@ class TrainingRun:
 
     def _check_deadline(self) -> None:
         check_deadline(self.attempt_seconds, self.config.deadline_s, epoch=len(self.history) + 1)
-
-
-def _batch_maker(config: TrainConfig, train: Pack, window: WindowParams) -> BatchMaker:
-    ends = apply_window(np.array([[[-32768, 32767]]], np.int16), window).ravel()
-    augmentation = Augmentation.of(config, span=float(ends[1] - ends[0]), air=float(ends[0]))
-    return BatchMaker(train, window, augmentation, config.classes - 1, config.seed)
-
-
-def _class_weights(config: TrainConfig, train: Pack) -> tuple[float, ...] | None:
-    if not needs_class_weights(config):
-        return None
-    return inverse_frequency_weights(class_pixels(train.mask, config.classes))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from liverseg.config import TrainConfig
 from liverseg.live_value import is_live
-from liverseg.losses import build_loss, loss
+from liverseg.losses import build_loss
 from liverseg.models.build import build_model
 from liverseg.models.initial import set_initial_weights
 from liverseg.training.best import Weights
@@ -185,11 +185,6 @@ class CompiledNetwork:
         """Memory of the model's and the optimizer's variables, nearly all of them float32."""
         variables = [*self.model.variables, *self._optimizer.variables]
         return 4 * sum(math.prod(variable.shape) for variable in variables)
-
-
-def needs_class_weights(config: TrainConfig) -> bool:
-    """Whether the configured loss has to know how often each class occurs."""
-    return bool(loss(config.get("loss")).needs_class_weights)
 
 
 def compile_network(config: TrainConfig, class_weights: tuple[float, ...] | None = None) -> CompiledNetwork:

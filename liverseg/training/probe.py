@@ -62,8 +62,9 @@ def probe_step(config: TrainConfig, *, gpu: bool = False) -> StepCost:
         ConfigError: the configuration cannot be built.
         MemoryExceeded: it does not fit.
     """
+    from liverseg.training.class_weights import needs_class_weights
     from liverseg.training.gpu import grow_if_any
-    from liverseg.training.network import compile_network, needs_class_weights
+    from liverseg.training.network import compile_network
 
     device = "GPU" if gpu and grow_if_any() else "CPU"
     empty = private_peak_bytes()

@@ -6,10 +6,6 @@ follows from the other.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean
@@ -22,17 +18,14 @@ from sweeps.costs.combinations import costly_settings, way_of
 from sweeps.costs.fit import Fit, Room, fit
 from sweeps.costs.forecast import DiskForecast, Network, forecast, largest_size_px, optimizer_slots
 from sweeps.costs.needs import ESTIMATE_ERROR, Measured, batch_of
-from sweeps.spec import Spec, stages_of
-from sweeps.spec.space import Space, split_parameters, trials_of
+from sweeps.costs.shares import replicates_of, shares_of, stages_with_trials
+from sweeps.costs.step import PROBE_BATCH, measured_step
+from sweeps.spec import Spec
+from sweeps.spec.space import Space, split_parameters
 from sweeps.stages import replication_of
-from sweeps.workplace import worker_environment
 
 if TYPE_CHECKING:
     from sweeps.cohort import Cohort
-    from sweeps.spec.dimension import Dimension
-
-PROBE_BATCH = 4
-PROBE_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +114,11 @@ def estimate(
         room: memory that a trial may have; None when it is not known here.
         on_architecture: called after each measurement.
     """
-    stages = _stages(spec)
+    stages = stages_with_trials(spec)
     slices = {part: cohort.slices(part) for part in ("train", "validation", "test")}
     rows = []
     for name in dict.fromkeys(name for space, _ in stages for name in space.architectures):
-        rows.append(_architecture(spec, name, _shares(stages, name), slices, room))
+        rows.append(_architecture(spec, name, shares_of(stages, name), slices, room))
         on_architecture()
     known = [row.seconds_per_trial * (row.trials + row.replicates) for row in rows if row.seconds_per_trial is not None]
     return Estimate(
@@ -151,49 +144,6 @@ def estimate(
     )
 
 
-def _stages(spec: Spec) -> list[tuple[Space, int]]:
-    """Every stage's space and trials. What a later stage does not name may be any value of the stages before it."""
-    stages: list[tuple[Space, int]] = []
-    before: dict[str, dict[str, Dimension]] = {}
-    for stage in stages_of(spec):
-        space, members = Space.from_spec(spec, stage.name), []
-        for name, dimensions in space.members:
-            named = {item.name for path, item in stage.sources if path[-2] in ("space", name)}
-            inherited = {key: item for key, item in before.get(name, {}).items() if key not in named}
-            before[name] = {item.name: item for item in dimensions} | inherited
-            members.append((name, tuple(before[name].values())))
-        sets = [space.size(name) for name in space.architectures]
-        trials = trials_of(spec, stage.name)
-        # Of a stage that goes on with the best architecture nobody knows yet which, and how many sets it has.
-        trials = sum(share_out(trials, sets)) if stage.architectures else trials
-        stages.append((replace(space, members=tuple(members)), trials))
-    return stages
-
-
-def share_out(trials: int, sets: Sequence[int | None]) -> list[int]:
-    """How many trials each architecture gets: equally many, but none more than it has parameter sets (None: no end)."""
-    counts = [0] * len(sets)
-    for _ in range(trials):
-        wanting = [place for place, size in enumerate(sets) if size is None or counts[place] < size]
-        if not wanting:
-            break
-        counts[min(wanting, key=counts.__getitem__)] += 1
-    return counts
-
-
-def _shares(stages: Sequence[tuple[Space, int]], name: str) -> list[tuple[Space, int]]:
-    """The stages in which an architecture can take part, with its even share of their trials.
-
-    Which architecture a later stage runs is not known before the one before it has ended; the even share is the fair guess.
-    """
-    shares = []
-    for space, trials in stages:
-        if name in space.architectures:
-            sets = [space.size(other) for other in space.architectures]
-            shares.append((space, share_out(trials, sets)[space.architectures.index(name)]))
-    return shares
-
-
 def _network(spec: Spec, stages: Sequence[tuple[Space, int]], row: ArchitectureEstimate) -> Network:
     """An architecture as the disk sees it.
 
@@ -203,7 +153,7 @@ def _network(spec: Spec, stages: Sequence[tuple[Space, int]], row: ArchitectureE
     dimensions = [space.dimensions(row.name) for _, space, _ in spaces]
     shared = spec.search.per_architecture != "joint"
     most = sum(
-        _shares([(space, trials)], row.name)[0][1] if shared and index == 0 else trials
+        shares_of([(space, trials)], row.name)[0][1] if shared and index == 0 else trials
         for index, space, trials in spaces
     )
     return Network(
@@ -220,12 +170,6 @@ def _network(spec: Spec, stages: Sequence[tuple[Space, int]], row: ArchitectureE
     )
 
 
-def _replicates(spec: Spec, trials: int) -> int:
-    """Repetitions of an architecture's settings, if no trial is ended early."""
-    each = replication_of(spec).trials - 1
-    return each * (trials if spec.search.replicate == "all" else min(trials, 1))
-
-
 def _architecture(
     spec: Spec,
     name: str,
@@ -240,7 +184,7 @@ def _architecture(
     row = ArchitectureEstimate(
         name=name,
         trials=trials,
-        replicates=_replicates(spec, trials),
+        replicates=replicates_of(spec, trials),
         parameters=_ends(fact.parameters for _, fact in pairs),
         gflops=_ends(fact.gflops for _, fact in pairs),
         seconds_per_trial=None,
@@ -249,7 +193,7 @@ def _architecture(
     measured: dict[tuple[Any, ...], Measured] = {}
     for way in dict.fromkeys(way_of(setting) for setting, _ in pairs):
         setting, facts = max((pair for pair in pairs if way_of(pair[0]) == way), key=lambda pair: pair[1].gflops)
-        answer = _probe(spec, name, setting)
+        answer = measured_step(spec, name, setting)
         if "error" in answer:
             return replace(row, problem=str(answer["error"]))
         measured[way] = Measured(answer, facts, PROBE_BATCH)
@@ -297,30 +241,3 @@ def _facts(spec: Spec, name: str, setting: Mapping[str, Any]) -> ArchitectureFac
     options, parameters = split_parameters(name, setting)
     size = parameters.get("size", PARAMETERS["size"].default)
     return describe(name, size_px=size, options=options, classes=1 + len(spec.data.labels))
-
-
-def _probe(spec: Spec, name: str, setting: Mapping[str, Any]) -> dict[str, Any]:
-    """One real step in a fresh process, so that its memory is that network's alone."""
-    options, parameters = split_parameters(name, setting)
-    request = {
-        "architecture": name,
-        "options": options,
-        "parameters": {**parameters, "batch_size": PROBE_BATCH},
-        "labels": list(spec.data.labels),
-        "threads": spec.trial.cpus,
-        "gpu": bool(spec.trial.gpus),
-    }
-    process = subprocess.run(
-        [sys.executable, "-m", "liverseg.training.probe"],
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        timeout=PROBE_TIMEOUT_S,
-        env={**os.environ, **worker_environment(spec)},
-        check=False,
-    )
-    if process.returncode:
-        last = process.stderr.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
-        return {"error": f"the step did not run: {last[0]}"}
-    answer: dict[str, Any] = json.loads(process.stdout.strip().splitlines()[-1])
-    return answer

@@ -1,4 +1,4 @@
-"""Ray Tune as the executor of a driver: three thin adapters and the call that runs them.
+"""Ray Tune as the executor of a driver: the call that runs it, and who looks around at every turn of its loop.
 
 Tune starts, feeds and stops workers. It decides nothing: what to try and when to stop comes from the driver, and what came
 of a trial is read from the trial's own records. So Tune's state on disk is disposable.
@@ -11,29 +11,24 @@ import math
 import os
 import shutil
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ray import tune
 from ray.tune import Callback, CheckpointConfig, RunConfig, TuneConfig
 from ray.tune.progress_reporter import TrialProgressCallback
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
-from ray.tune.search.search_algorithm import SearchAlgorithm
 
 from cluster.config import Slots
-from results.errors import ResultsError
-from sweeps.errors import SweepError
-from sweeps.executor.death import UNREACHED, Losses, cause_of_death, seconds_in_attempt, signed_worker
+from sweeps.executor.adapter import Adapter, Failing
 from sweeps.executor.ended import Ended
-from sweeps.executor.gathering import gather_records
 from sweeps.executor.routes import Routes
+from sweeps.executor.scheduler import DriverScheduler
+from sweeps.executor.searcher import DriverSearcher
 from sweeps.executor.setting import TrialSetting
 from sweeps.executor.trial import Trial
-from sweeps.executor.tune_trial import Job, TuneTrial
-from sweeps.executor.watch import Watch, kill_worker
-from sweeps.search.driver import DONE, WAIT, Driver
+from sweeps.executor.watch import Watch
+from sweeps.search.driver import Driver
 
 TUNE_SETTINGS = {
     # Tune's own CSV, JSON and TensorBoard writers cost a third of the driver's time; the ledger and the trials' own
@@ -56,133 +51,14 @@ LOOK_S = 0.1
 """Between two looks around."""
 
 
-class _Adapter:
-    """Tune writes pickles of its parts to disk; of ours they hold nothing, since nobody is ever to read them back."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-
-class _Failing:
-    """Remembers what kept the driver from going on, which Tune would wrap or swallow, and ends Tune's loop."""
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-
-    @contextmanager
-    def guarded(self) -> Iterator[None]:
-        """The ledger could not be written, or the search cannot go on: nothing more is to be decided."""
-        try:
-            yield
-        except (ResultsError, SweepError, OSError) as error:
-            self.error = self.error or error
-            raise KeyboardInterrupt from error
-
-
-class DriverSearcher(_Adapter, SearchAlgorithm):
-    """Hands the driver's proposals to Tune as trials and remembers which Tune trial is which."""
-
-    def __init__(self, driver: Driver, routes: Routes, failing: _Failing) -> None:
-        self._driver, self._routes, self._failing = driver, routes, failing
-        self._job: Job | None = None
-        self.uids: dict[str, str] = {}
-
-    def add_configurations(self, experiments: Any) -> None:
-        """Tune says once what all trials have in common."""
-        (experiment,) = experiments
-        self._job = Job.of(experiment.spec)
-
-    def next_trial(self) -> TuneTrial | None:
-        """The next trial; None when none may start now, or, with `is_finished`, when none ever will."""
-        with self._failing.guarded():
-            proposal = DONE if self._finished else self._driver.next(self._routes)
-        if isinstance(proposal, str):
-            assert proposal in (WAIT, DONE)
-            self._finished = proposal == DONE
-            return None
-        self._routes.taken()
-        assert self._job is not None
-        payload = self._driver.launch(proposal.uid).payload()
-        # A trial that went back to the queue appears a second time.
-        trial = TuneTrial(self._job, f"{proposal.uid}.{payload['attempt']}", {"trial": payload})
-        self.uids[trial.trial_id] = proposal.uid
-        return trial
-
-
-class DriverScheduler(_Adapter, FIFOScheduler):
-    """Asks the driver after every epoch whether the trial goes on, and tells it how trials end."""
-
-    def __init__(
-        self, driver: Driver, searcher: DriverSearcher, routes: Routes, failing: _Failing, ended: Ended
-    ) -> None:
-        super().__init__()
-        self._driver, self._searcher, self._routes = driver, searcher, routes
-        self._failing, self._ended = failing, ended
-        self._losses = Losses()
-        self._pending: deque[Any] = deque()
-
-    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """Remember who waits for a worker: Tune's own way is to go through all trials at every turn."""
-        self._pending.append(trial)
-
-    def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """The trial that has waited longest; None when none waits. No trial of ours is ever paused or begun again."""
-        while self._pending and self._pending[0].status != self._pending[0].PENDING:
-            self._pending.popleft()
-        return self._pending[0] if self._pending else None
-
-    def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
-        """Continue or stop."""
-        with self._failing.guarded():
-            stop = self._driver.epoch(self._searcher.uids[trial.trial_id], unflatten_checkpoint(result))
-        return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE
-
-    def on_trial_complete(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> None:
-        """The trial said it was done, or was stopped by our decision."""
-        self._ended.add(tune_controller, trial)
-        self._routes.freed(result)
-        uid, plain = self._searcher.uids[trial.trial_id], unflatten_checkpoint(result)
-        with self._failing.guarded():
-            if plain.get("stopped") or plain.get("disk_full"):
-                self._driver.paused(uid, plain)
-                return
-            if plain.get("last"):
-                self._driver.epoch(uid, plain)
-            self._driver.ended(uid)
-
-    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """The worker died or raised."""
-        self._ended.add(tune_controller, trial)
-        self._routes.freed(None)
-        uid = self._searcher.uids[trial.trial_id]
-        with self._failing.guarded():
-            folder, attempt = self._driver.folder.trial(uid), self._driver.launch(uid).attempt
-            gather_records(self._driver.folder, uid, attempt)
-            death = cause_of_death(folder, attempt, trial.error_text)
-            if death.disk:
-                self._driver.paused(uid, {"disk_full": True, "message": death.disk})
-                return
-            worker, seconds = signed_worker(folder, attempt), seconds_in_attempt(folder, attempt)
-            if death.blameless == UNREACHED and worker is not None:
-                kill_worker(worker)  # it may be alive, and two must not write into one folder
-            death = self._losses.judge(uid, death, self._driver.standing.open[uid].epochs)
-            self._driver.ended(uid, error=death.message, kind=death.kind, blameless=death.blameless, seconds=seconds)
-
-    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
-        """The trial was dropped before it started."""
-        self._ended.add(tune_controller, trial)
-        with self._failing.guarded():
-            self._driver.ended(self._searcher.uids[trial.trial_id], error="dropped before it started")
-
-
-class LoopCallback(_Adapter, Callback):
+class LoopCallback(Adapter, Callback):
     """Tells the driver when a worker begins a trial, and looks around at every turn of Tune's loop."""
 
     def __init__(
         self,
         driver: Driver,
         searcher: DriverSearcher,
-        failing: _Failing,
+        failing: Failing,
         ended: Ended,
         look: Callable[[], None],
     ) -> None:
@@ -206,7 +82,7 @@ class LoopCallback(_Adapter, Callback):
         self._looked = time.monotonic()
 
 
-class _Silence(_Adapter, TrialProgressCallback):
+class _Silence(Adapter, TrialProgressCallback):
     """In the place of Tune's own reporter of progress, which keeps every trial with its results for as long as it runs."""
 
     def on_trial_result(
@@ -242,7 +118,7 @@ def run_trials(
     os.environ.update({**TUNE_SETTINGS, "TUNE_MAX_PENDING_TRIALS_PG": str(slots.count)})
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     _keep_stdout_clean()
-    failing = _Failing()
+    failing = Failing()
 
     def look() -> None:
         watch.look({uid: driver.launch(uid).attempt for uid in driver.running})
@@ -293,7 +169,7 @@ def _keep_stdout_clean() -> None:
 
 
 def _tuner(
-    driver: Driver, setting: TrialSetting, slots: Slots, failing: _Failing, look: Callable[[], None]
+    driver: Driver, setting: TrialSetting, slots: Slots, failing: Failing, look: Callable[[], None]
 ) -> tune.Tuner:
     routes, ended = Routes(setting), Ended()
     searcher = DriverSearcher(driver, routes, failing)
@@ -316,12 +192,3 @@ def _tuner(
             verbose=0,
         ),
     )
-
-
-def unflatten_checkpoint(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Tune flattens nested results with `/`; this puts the checkpoint back together."""
-    plain = dict(result)
-    parts = {key.partition("/")[2]: plain.pop(key) for key in list(plain) if key.startswith("checkpoint/")}
-    if parts:
-        plain["checkpoint"] = parts
-    return plain

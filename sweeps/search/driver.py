@@ -210,7 +210,7 @@ class Driver:
             if not trial.parked:
                 self._park(uid)
         reason = "interrupted" if self.interrupted or self._silent else "disk" if self.disk_message else "finished"
-        missing = self.standing.missing
+        missing = self.standing.course.missing
         self.ledger.append("closed", reason=reason, **({"missing": missing} if missing else {}))
 
     def _queued(self, preference: Preference | None) -> Proposal | None:

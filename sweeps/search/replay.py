@@ -39,7 +39,7 @@ def queue_open(standing: Standing) -> None:
 def _tell(event: Event, standing: Standing, open_space: OpenSpace) -> None:
     facts, uid = event.payload, str(event.payload.get("uid", ""))
     if event.name == "suggested":
-        standing.restore(Proposal.from_payload(facts, standing.epochs))
+        standing.restore(Proposal.from_payload(facts, standing.course.epochs))
     elif event.name == "started":
         attempt = int(facts.get("attempt") or standing.open[uid].attempt + 1)
         standing.started(uid, attempt, int(facts.get("epoch") or 0))

@@ -1,4 +1,6 @@
-"""Where a sweep stands: what is open, what is left, what the samplers know. Pure state, driven by events.
+"""Where a sweep stands: what is open, what has ended, what comes next. Pure state, driven by events.
+
+How far it has come along its stages is its `Course`; what its samplers were told is their `Knowledge`.
 
 The live driver and the rebuild from a ledger go through the same methods in the same order, so a resumed sweep stands
 exactly where the interrupted one stood.
@@ -7,16 +9,16 @@ exactly where the interrupted one stood.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from results.sweep_parts import Objective, Replication
+from sweeps.search.course import Course
+from sweeps.search.knowledge import Knowledge
 from sweeps.search.open_trial import End, OpenTrial
 from sweeps.search.plan import Best, Known, Proposal, Stage, trial_uid
 from sweeps.search.proposer import Proposer
 from sweeps.search.replicates import Replicates, Settled
-from sweeps.search.tried import Tried
 
 ENDS = ("finished", "pruned", "failed")
 MISFIT = "memory"
@@ -35,6 +37,9 @@ class Standing:
         epochs: length of a new trial.
         replication: how settings are repeated on other folds and with other seeds.
         architectures: how many take part.
+
+    Attributes:
+        course: how far it has come along its stages.
     """
 
     def __init__(
@@ -45,64 +50,33 @@ class Standing:
         replication: Replication = ONCE,
         architectures: int = 1,
     ) -> None:
-        self.stages, self.objectives, self.epochs = list(stages), tuple(objectives), epochs
+        self.course, self.objectives = Course(stages, epochs), tuple(objectives)
         self.open: dict[str, OpenTrial] = {}
         self.queue: deque[str] = deque()
         self.longer: deque[str] = deque()
         self.ended: dict[str, str] = {}
         self.ends: list[End] = []
-        self.best: Best | None = None
         self.replicates = Replicates(replication, objectives, architectures)
         self._waiting: dict[str, OpenTrial] = {}
         self._attempts: dict[str, int] = {}
-        self._known: list[Known] = []
+        self._knowledge = Knowledge()
         self._proposals: dict[str, Proposal] = {}
         self._number = 0
-        self._stage = 0
-        self._left = self.stages[0].trials
-        self._proposers: dict[str, Proposer] = {}
-        self._proposer: Proposer | None = None
-        self._tried: dict[str, Tried] = defaultdict(Tried)
-        self._cut: dict[str, int] = {}
-        self._refused: set[str] = set()
 
     @property
     def proposer(self) -> Proposer:
-        """The proposer of the present stage; made when it is first asked for, so that a stage without trials needs none."""
-        if self._proposer is None:
-            self._proposer = self._opened(self.stages[self._stage])
-        return self._proposer
+        """The proposer of the present stage."""
+        return self.course.proposer
 
     @property
     def stage(self) -> Stage:
         """The present stage."""
-        return self.stages[self._stage]
+        return self.course.stage
 
     @property
-    def used_up(self) -> bool:
-        """Whether the last stage has trials left to suggest and no parameter set for any of them."""
-        return self._stage + 1 == len(self.stages) and self._left > 0 and not self._more
-
-    @property
-    def missing(self) -> dict[str, int]:
-        """Stages whose spaces have fewer parameter sets than trials were asked for, and by how many, as far as is known."""
-        known, present = dict(self._cut), self._left - self._more
-        if present:
-            known[self.stage.name] = known.get(self.stage.name, 0) + present
-        return known
-
-    def missing_points(self, index: int, size: int | None) -> int:
-        """How many trials of a stage its grid has no point for; 0 for a stage that is over, or without a grid.
-
-        Args:
-            index: of the stage.
-            size: points of its grid if no trial had used one up; None without a grid.
-        """
-        if size is None or index < self._stage:
-            return 0
-        if index > self._stage:
-            return max(0, self.stages[index].trials - size)
-        return max(0, self._left - (self.proposer.points_left or 0)) if self._left else 0
+    def best(self) -> Best | None:
+        """The best trial so far, the first of equals; None as long as none has a score."""
+        return self.course.best
 
     @property
     def counts(self) -> Counter[str]:
@@ -112,14 +86,14 @@ class Standing:
     @property
     def left(self) -> int:
         """Trials that are still to be suggested, over all stages, repetitions included; while the search goes on, at most."""
-        own = self._more + len(self.longer) + sum(stage.trials for stage in self.stages[self._stage + 1 :])
+        own = self.course.left + len(self.longer)
         running = sum(not trial.proposal.replicate_of for trial in self.open.values())
         return own + self.replicates.coming(own + running, self.over)
 
     @property
     def over(self) -> bool:
         """Whether the search itself has ended: what is still to come are repetitions of what it found."""
-        last = self._stage + 1 >= len(self.stages) and not self._more and not self.longer
+        last = self.course.at_last and not self.course.more and not self.longer
         return last and all(trial.proposal.replicate_of for trial in self.open.values())
 
     @property
@@ -145,11 +119,11 @@ class Standing:
             return self._continuing(next(liked, self.longer[0]))
         if due := self.replicates.due(self.over):
             return self.replicates.repetition(*due, self._number)
-        while not self._more:
-            if self.open or self._stage + 1 >= len(self.stages):
+        while not self.course.more:
+            if self.open or self.course.at_last:
                 return None
-            self._enter(self._stage + 1)
-        return self.proposer.ask(self._number, self.epochs, preferred)
+            self.course.advance()
+        return self.proposer.ask(self._number, self.course.epochs, preferred)
 
     def suggested(self, proposal: Proposal) -> None:
         """A proposal of `suggest` was taken."""
@@ -158,9 +132,10 @@ class Standing:
     def restore(self, proposal: Proposal) -> None:
         """A ledger says that this trial was suggested."""
         if not proposal.continues and not proposal.replicate_of:
-            while self.stages[self._stage].name != proposal.stage:
-                self._enter(self._stage + 1)
-            drawn = [(uid, known.architecture, known.parameters) for uid, known in self._named(proposal.drawn)]
+            while self.stage.name != proposal.stage:
+                self.course.advance()
+            named = [(uid, self._proposals[uid]) for uid in proposal.drawn]
+            drawn = [(uid, known.architecture, known.parameters) for uid, known in named]
             self.proposer.adopt(proposal.uid, proposal.architecture, proposal.parameters, drawn=drawn)
         self._take(proposal)
 
@@ -180,7 +155,7 @@ class Standing:
             return False
         trial.epochs = epoch
         trial.reports.append(value)
-        trial.stop_early = uid in self._proposers and self._proposers[uid].report(uid, epoch, value)
+        trial.stop_early = self._knowledge.report(uid, epoch, value)
         return trial.stop_early
 
     def requeue(self, uid: str) -> None:
@@ -193,16 +168,14 @@ class Standing:
         """Try a failed trial again."""
         proposal = self._proposals[uid]
         del self.ended[uid]
-        self._refused.discard(uid)
         self.replicates.reopened(proposal)
-        if uid in self._proposers:
-            self._proposers[uid].adopt(uid, proposal.architecture, proposal.parameters, again=True)
+        self._knowledge.again(uid)
         self.open[uid] = OpenTrial(proposal, attempt=self._attempts[uid], again=True)
         self.queue.append(uid)
 
     def refused(self, uid: str) -> None:
         """The trial, whose failure follows, cannot work with its parameters: samplers learn that, see `Proposer.tell`."""
-        self._refused.add(uid)
+        self._knowledge.refused(uid)
 
     def end(self, uid: str, state: str, values: Sequence[float] = (), updates: int = 0) -> None:
         """The trial has ended for good with this state and these objective values."""
@@ -230,25 +203,16 @@ class Standing:
             longer: ended trials that new ones go on from, up to `epochs`.
             stage: replaces the last stage's way of proposing; its sampler learns what the old one knew.
         """
-        self._forgo()
-        self.epochs = epochs or self.epochs
+        self.course.extend(added, epochs)
         for uid in longer:
             self.longer.append(uid)
-            self._note(self._proposals[uid], self.epochs)
-        last = len(self.stages) - 1
-        if self._stage == last:
-            self._left += added
-        else:
-            held = self.stages[last]
-            self.stages[last] = Stage(held.name, held.trials + added, held.open)
-        if stage is not None:
-            self._replace(last, stage)
+            self.course.note(self._proposals[uid], self.course.epochs)
+        if stage is not None and (proposer := self.course.replace_last(stage)):
+            self._knowledge.hand_over(stage.name, proposer, (*self.open.values(), *self._waiting.values()))
 
     def learn(self, known: Iterable[Known]) -> int:
         """Tell the first stage's sampler of trials of other sweeps; how many lie in its space."""
-        here = [replace(item, stage=self.stage.name) for item in known]
-        self._known += here
-        return sum(self.proposer.learn(item) for item in here)
+        return sum(self.proposer.learn(item) for item in self._knowledge.inherit(known, self.stage.name))
 
     def proposal(self, uid: str) -> Proposal:
         """The proposal of any trial of the sweep."""
@@ -259,10 +223,7 @@ class Standing:
         uid = found.proposal.uid
         reports = self._waiting.pop(uid).reports
         self.ends.append(End(uid, found.state, found.values))
-        if uid in self._proposers:
-            state = "refused" if uid in self._refused else found.state
-            self._proposers[uid].tell(uid, state, found.values, updates=found.updates)
-            self._known.append(_known(found, state, reports))
+        self._knowledge.settled(found, reports)
         if found.state == "finished" and found.values:
             self._consider(found.proposal, found.values[0])
 
@@ -272,10 +233,10 @@ class Standing:
         elif proposal.replicate_of:
             self.replicates.taken(proposal)
         else:
-            self._left -= 1
-            self._proposers[proposal.uid] = self.proposer
+            self.course.taken()
+            self._knowledge.taken(proposal, self.proposer)
         if not proposal.replicate_of:
-            self._note(proposal, proposal.epochs)
+            self.course.note(proposal, proposal.epochs)
         self._number = max(self._number, proposal.number + 1)
         self._proposals[proposal.uid] = proposal
         self.open[proposal.uid] = OpenTrial(proposal)
@@ -285,71 +246,10 @@ class Standing:
         old = self._proposals[uid]
         name = trial_uid(self._number, old.stage, old.architecture, old.parameters, old.seed, old.fold)
         known = (old.stage, old.architecture, old.parameters, old.seed, old.fold)
-        return Proposal(name, self._number, *known, self.epochs, uid)
-
-    @property
-    def _more(self) -> int:
-        """Trials that the present stage still has, and its space parameter sets for."""
-        if not self._left:
-            return 0
-        sets = self.proposer.sets_left(self.epochs)
-        return self._left if sets is None else min(self._left, sets)
-
-    def _note(self, proposal: Proposal, epochs: int) -> None:
-        """The trial's parameter set is trained for so many epochs: no search is to do that again."""
-        self._tried[proposal.stage].add(proposal.uid, proposal.architecture, proposal.parameters, epochs)
-
-    def _named(self, uids: Iterable[str]) -> list[tuple[str, Proposal]]:
-        return [(uid, self._proposals[uid]) for uid in uids]
-
-    def _opened(self, stage: Stage) -> Proposer:
-        proposer = stage.open(self.best)
-        proposer.share(self._tried[stage.name])
-        return proposer
-
-    def _forgo(self) -> None:
-        """Give up the trials for which the present stage has no parameter set."""
-        self._cut, self._left = self.missing, self._more
-
-    def _enter(self, index: int) -> None:
-        self._forgo()
-        self._stage, self._left, self._proposer = index, self.stages[index].trials, None
-
-    def _replace(self, last: int, stage: Stage) -> None:
-        """The last stage's new way of proposing learns all that the old one knew, open trials included."""
-        self.stages[last] = Stage(stage.name, self.stages[last].trials, stage.open)
-        if self._stage != last:
-            return
-        proposer = self._proposer = self._opened(stage)
-        for known in self._known:
-            if known.stage == stage.name:
-                proposer.learn(known)
-        # One that failed may be tried again: then it is the new way of proposing that is to hear of it.
-        here = {uid: proposer for uid in self._proposers if self._proposals[uid].stage == stage.name}
-        self._proposers.update(here)
-        for uid, trial in (*self.open.items(), *self._waiting.items()):
-            if uid in self._proposers:
-                proposal = trial.proposal
-                proposer.adopt(uid, proposal.architecture, proposal.parameters, again=True)
-                for epoch, value in enumerate(trial.reports, start=1):
-                    proposer.report(uid, epoch, value)
+        return Proposal(name, self._number, *known, self.course.epochs, uid)
 
     def _consider(self, proposal: Proposal, value: float) -> None:
         gain = self.objectives[0].gain
         if math.isnan(value) or (self.best is not None and gain(value) <= gain(self.best.value)):
             return
-        self.best = Best(proposal.uid, proposal.architecture, dict(proposal.parameters), value)
-
-
-def _known(found: Settled, state: str, reports: Sequence[float]) -> Known:
-    proposal = found.proposal
-    return Known(
-        proposal.uid,
-        proposal.stage,
-        proposal.architecture,
-        proposal.parameters,
-        state,
-        found.values,
-        tuple(reports),
-        found.updates,
-    )
+        self.course.best = Best(proposal.uid, proposal.architecture, dict(proposal.parameters), value)

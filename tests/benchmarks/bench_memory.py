@@ -74,8 +74,8 @@ def answer(command: list[str], text: str = "") -> dict[str, Any]:
 def measure(name: str, size: int, batch: int) -> dict[str, Any]:
     """One row."""
     from liverseg.models import describe
-    from sweeps.costs.estimate import PROBE_BATCH
     from sweeps.costs.needs import Measured, floor_mb
+    from sweeps.costs.step import PROBE_BATCH
 
     request = {
         "architecture": name,

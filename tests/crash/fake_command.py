@@ -1,6 +1,7 @@
 """The command `liversweep` with a fake trainer and no scans: everything else is real, Ray included.
 
-`python -m tests.crash.fake_command run spec.yaml …`. Faults, pauses and curves: see `tests.sweeps.fake_trainer`.
+`python -m tests.crash.fake_command run spec.yaml …`. Pauses and curves: see `tests.sweeps.fake_trainer`; faults: see
+`tests.sweeps.faults`.
 """
 
 from __future__ import annotations

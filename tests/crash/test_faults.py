@@ -20,8 +20,8 @@ from results.records import Sweep, TrialRecord
 from sweeps.search.plan import Proposal
 from tests.crash.processes import FAKE_COMMAND, Driver, events_of, no_process_left, sweep_of
 from tests.sweeps.cli_runs import liversweep
-from tests.sweeps.fake_trainer import fault_code
 from tests.sweeps.fakes import make_driver
+from tests.sweeps.faults import fault_code
 from tests.sweeps.search.test_driver import SPACE, stage
 
 pytestmark = [pytest.mark.crash]

@@ -25,7 +25,7 @@ from tests.crash.processes import (
     no_process_left,
     sweep_of,
 )
-from tests.sweeps.fake_trainer import fault_code
+from tests.sweeps.faults import fault_code
 from tests.sweeps.trees import tree
 
 pytestmark = [pytest.mark.crash]

@@ -22,7 +22,7 @@ from tests.crash.fake_command import write_spec
 from tests.crash.processes import FAKE_COMMAND, Driver, eventually, no_process_left, workers_of
 from tests.results.store.faulty import Gate
 from tests.s3_server import S3Server, s3_server  # noqa: F401
-from tests.sweeps.fake_trainer import fault_parameters
+from tests.sweeps.faults import fault_parameters
 
 pytestmark = [pytest.mark.crash, pytest.mark.ray]
 TRIALS, EPOCHS = 6, 6

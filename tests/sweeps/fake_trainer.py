@@ -9,25 +9,20 @@ repeated a batch ends with another score.
 What may be set:
 
 - environment `FAKE_PAUSE_S`: seconds that an epoch takes, spread over its batches (default 0).
-- parameter `weight_decay`: the fault, by the code of `fault_code(name)`; 0 is none.
+- parameter `weight_decay`: the fault, by the code of `tests.sweeps.faults.fault_code(name)`; 0 is none.
 - parameter `augment_rotate_deg`: the epoch in whose second batch the fault strikes (default 0: at once in epoch 1).
 - environment `FAKE_ONCE`: an existing folder; each configuration's fault then strikes only the first time.
 - environment `FAKE_LOG`: a file that gets a line for every epoch that was trained to its end.
-- environment `FAKE_ALLOCATE_MB`: how much the fault `memory` takes at most (default 400).
 """
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import math
 import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,42 +34,14 @@ from liverseg.preprocess.window import WindowParams
 from liverseg.training.best import BestEpoch, improves
 from liverseg.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from liverseg.training.epoch_part import EpochPart
+from liverseg.training.final import final_record
 from liverseg.training.plan import stop_reason
-from liverseg.training.record import EpochRecord, history_columns, plain
+from liverseg.training.record import EpochRecord
+from tests.sweeps.faults import DEEDS, FAULTS
 
 FAKE = "tests.sweeps.fake_trainer:FakeRun"
 BATCHES = 4
 VALIDATION_BATCHES = 2
-FAULTS = (
-    "raise",
-    "exit",  # SystemExit
-    "interrupt",  # KeyboardInterrupt
-    "os_exit",
-    "kill",  # SIGKILL to itself
-    "freeze",  # SIGSTOP to itself
-    "hang",  # waits for an event that never comes
-    "busy",  # an endless loop in Python
-    "stuck",  # a C call that never lets go of the interpreter's lock
-    "slow",  # goes on, a hundred times as slow as FAKE_PAUSE_S or 0.2 s a batch
-    "memory",  # takes memory and keeps it
-    "memory_error",
-    "disk",  # OSError ENOSPC behind another error
-    "nan",
-    "inf",
-    "text",
-    "missing",
-    "nan_loss",
-)
-
-
-def fault_code(name: str) -> float:
-    """The `weight_decay` that asks for a fault."""
-    return (FAULTS.index(name) + 1) / 100
-
-
-def fault_parameters(name: str, epoch: int = 0, **others: Any) -> dict[str, Any]:
-    """The parameters of a trial that fails in an epoch."""
-    return {"weight_decay": fault_code(name), "augment_rotate_deg": float(epoch), **others}
 
 
 class FakeRun:
@@ -99,8 +66,8 @@ class FakeRun:
         self._part = EpochPart()
         self._stored: dict[str, str] = {}
         self._clock, self._before, self._began = clock, 0.0, clock()
-        self._pause_s = float(os.environ.get("FAKE_PAUSE_S", "0")) / (BATCHES + VALIDATION_BATCHES)
         self._taken: list[bytearray] = []
+        self._pause_s = float(os.environ.get("FAKE_PAUSE_S", "0")) / (BATCHES + VALIDATION_BATCHES)
 
     @property
     def stop_reason(self) -> str | None:
@@ -135,20 +102,14 @@ class FakeRun:
 
     def final_record(self, reason: str | None = None) -> dict[str, Any]:
         assert self.best is not None
-        cases = [case.as_dict() for case in self.best.cases]
-        columns = ("uid", "patient", "dice_liver", "dice_tumour", "has_tumour")
-        record = {
-            "metrics": dict(self.best.record.metrics),
-            "best_epoch": self.best.record.epoch,
-            "epochs": len(self.history),
-            "updates": self.updates,
-            "seconds": self.seconds,
-            "stop_reason": reason or self.stop_reason,
-            "cost": {"parameters": 1000, "gflops": 0.5, "peak_memory_mb": 50.0, "s_per_epoch": 0.1},
-            "cases": [[row.get(name) for name in columns] for row in cases],
-            "history": history_columns(self.history),
-        }
-        return dict(plain(record))
+        return final_record(
+            self.best,
+            self.history,
+            updates=self.updates,
+            seconds=self.seconds,
+            reason=reason or self.stop_reason,
+            cost={"parameters": 1000, "gflops": 0.5, "peak_memory_mb": 50.0, "s_per_epoch": 0.1},
+        )
 
     def save(self, folder: Path) -> None:
         values = {
@@ -241,8 +202,8 @@ class FakeRun:
         due = (epoch, batch) == ((wanted, 1) if wanted else (1, 0))
         if name == "slow" and (epoch, batch) >= ((wanted, 1) if wanted else (1, 0)):
             time.sleep(100 * self._pause_s or 0.2)
-        elif due and name in _DEEDS and self._first_time():
-            _DEEDS[name](self)
+        elif due and name in DEEDS and self._first_time():
+            DEEDS[name](self._taken)
 
     def _first_time(self) -> bool:
         folder = os.environ.get("FAKE_ONCE")
@@ -254,58 +215,3 @@ class FakeRun:
         except FileExistsError:
             return False
         return True
-
-    def take_memory(self) -> None:
-        """Allocate and touch memory, up to a bound that spares the machine, and keep it."""
-        for _ in range(int(os.environ.get("FAKE_ALLOCATE_MB", "400")) // 20):
-            self._taken.append(bytearray(os.urandom(1)) * 20_000_000)
-            time.sleep(0.01)
-        threading.Event().wait(2.0)
-
-
-def _raise(run: FakeRun) -> None:
-    raise ValueError("a fault\nof two lines")
-
-
-def _exit(run: FakeRun) -> None:
-    sys.exit(3)
-
-
-def _interrupt(run: FakeRun) -> None:
-    raise KeyboardInterrupt
-
-
-def _memory_error(run: FakeRun) -> None:
-    raise MemoryError
-
-
-def _disk(run: FakeRun) -> None:
-    try:
-        raise OSError(28, "No space left on device")
-    except OSError as error:
-        raise RuntimeError("could not write the cache") from error
-
-
-def _busy(run: FakeRun) -> None:
-    while True:
-        pass
-
-
-def _stuck(run: FakeRun) -> None:
-    ctypes.PyDLL(None).sleep(600)
-
-
-_DEEDS: Mapping[str, Callable[[FakeRun], None]] = {
-    "raise": _raise,
-    "exit": _exit,
-    "interrupt": _interrupt,
-    "os_exit": lambda run: os._exit(9),
-    "kill": lambda run: os.kill(os.getpid(), signal.SIGKILL),
-    "freeze": lambda run: os.kill(os.getpid(), signal.SIGSTOP),
-    "hang": lambda run: threading.Event().wait() and None,
-    "busy": _busy,
-    "stuck": _stuck,
-    "memory": FakeRun.take_memory,
-    "memory_error": _memory_error,
-    "disk": _disk,
-}

@@ -8,8 +8,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from results.tables import architecture_table
 from sweeps.cohort import load_cohort
 from sweeps.spec import load_spec
 from sweeps.workplace import prepare_config
+from tests.crash.processes import eventually
 from tests.sweeps.cli_runs import COMMAND, Result, liversweep, ray_processes_of
 
 pytestmark = pytest.mark.ray
@@ -292,10 +291,10 @@ def test_an_opening_of_the_test_patients_survives_a_kill_and_is_one_opening(plac
     with subprocess.Popen(
         [str(COMMAND), "test", "small", *data], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL
     ) as first:
-        wait_for(lambda: first.poll() is not None or read_events(ledger)[-1].name == "opened")
+        eventually(lambda: first.poll() is not None or read_events(ledger)[-1].name == "opened")
         first.kill()
         assert first.wait() == -signal.SIGKILL
-    wait_for(lambda: ray_processes_of(tmp_path) == [])
+    eventually(lambda: ray_processes_of(tmp_path) == [])
     done = liversweep("test", "small", *data, "--json", cwd=tmp_path)
     assert done.code == 0, done.err
     assert "going on with opening 1: 0 of 2 trials are scored" in done.err and "prepared 1 test scans" in done.err
@@ -310,13 +309,6 @@ def test_an_opening_of_the_test_patients_survives_a_kill_and_is_one_opening(plac
     second = liversweep("test", "small", *data, cwd=tmp_path)
     assert second.code == 2 and "--again --note WHY" in second.err and "Traceback" not in second.err
     assert ray_processes_of(tmp_path) == []
-
-
-def wait_for(condition: Callable[[], bool], deadline_s: float = 120.0) -> None:
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_the_plan_trains_nothing_and_states_the_cost(place: Place) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,86 +13,17 @@ import sweeps.fork
 import sweeps.opening
 import sweeps.resume
 import sweeps.run
-from cluster.config import Slots
-from liverseg.data import Split
-from liverseg.training.weights import read_best
 from results.errors import LockedError, ResultsError
-from results.ledger import Ledger, read_events
+from results.ledger import Ledger
 from results.lock import SweepLock
 from results.statistics import opening_scores
-from sweeps.cohort import Cohort
 from sweeps.errors import SweepError, UsageError
-from sweeps.executor.scoring import Scored, ScoringJob
 from sweeps.folder import SweepFolder
 from sweeps.opening import OpeningOutcome, open_test
 from tests.promises.commands import refusal, said
 from tests.promises.hostile import HOSTILE, ledger_of
-from tests.sweeps.in_process import Machine, Notes, events_of, extend, install, run
-
-TEST = ("pt-4", "pt-5")
-
-
-def held_back(spec: Any = None, reporter: Any = None, *, test: Sequence[str] = TEST, mark: str = "0") -> Cohort:
-    split = Split(train=("pt-1", "pt-2"), validation=("pt-3",), test=tuple(test), fingerprint=mark * 16, folds=())
-    return Cohort((), split, (), ())
-
-
-@dataclass
-class Scorer:
-    """Stands in for Ray: scores from the kept weights, one trial after the other.
-
-    Attributes:
-        cut_after: a Ctrl-C comes after so many trials; None never.
-        broken: trials that cannot be scored.
-        blind: trials that are scored on one patient only.
-        steps: what was done, with the names of the ledger's newest event at that moment.
-    """
-
-    folder: Callable[[], SweepFolder]
-    cut_after: int | None = None
-    broken: set[str] = field(default_factory=set)
-    blind: set[str] = field(default_factory=set)
-    steps: list[tuple[str, str]] = field(default_factory=list)
-
-    def _note(self, what: str) -> None:
-        self.steps.append((what, read_events(self.folder().ledger)[-1].name))
-
-    @contextlib.contextmanager
-    def ray(self, *_: Any) -> Iterator[Slots]:
-        self._note("ray")
-        yield Slots(1, 1, 0)
-
-    @contextlib.contextmanager
-    def prepare(self, spec: Any, cohort: Cohort, sizes_px: Sequence[int], reporter: Notes) -> Iterator[Sequence[int]]:
-        self._note("prepare")
-        yield sizes_px
-
-    def score(
-        self, jobs: Sequence[ScoringJob], scans: Sequence[int], slots: Slots, *, look: Callable[[], None]
-    ) -> Iterator[Scored]:
-        assert {job.size_px for job in jobs} == set(scans)
-        for done, job in enumerate(jobs):
-            look()
-            if done == self.cut_after:
-                raise KeyboardInterrupt
-            if job.uid in self.broken:
-                yield Scored(job.uid, None, "no luck")
-                continue
-            _, weights = read_best(job.weights)
-            dice = round(0.5 + float(weights[0][0]) / 100, 6)
-            patients = TEST[:1] if job.uid in self.blind else TEST
-            cases = [[name, name, dice, dice / 2, True] for name in patients]
-            metrics = {"test_dice": 0.75 * dice, "dice_liver_mean": dice, "dice_tumour_mean": None}
-            yield Scored(job.uid, {"metrics": metrics, "cases": cases, "time": "never"}, seconds=1.5)
-
-
-def prepared(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """As `install`, for sweeps that hold patients back."""
-    machine = install(monkeypatch)
-    for module in (sweeps.run, sweeps.resume, sweeps.fork, sweeps.opening):
-        monkeypatch.setattr(module, "checked_cohort", held_back)
-    monkeypatch.setattr(sweeps.opening, "interruptible", contextlib.nullcontext)
-    return machine
+from tests.sweeps.fake_scorer import TEST, Scorer, held_back, prepared
+from tests.sweeps.in_process import Machine, Notes, events_of, extend, run
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +67,7 @@ def refused(folder: SweepFolder, match: str, kind: type[Exception] = UsageError,
     assert folder.ledger.read_bytes() == before
 
 
-def test_the_best_of_each_architecture_is_scored_and_written_down(
-    scorer: Scorer, folder: SweepFolder, tmp_path: Path
-) -> None:
+def test_the_best_of_each_architecture_is_scored_and_written_down(scorer: Scorer, folder: SweepFolder) -> None:
     notes = Notes()
     outcome = open_test(folder, notes, note=" for the paper ")
     assert (outcome.opening, outcome.failed, outcome.interrupted) == (1, {}, False)
@@ -159,16 +85,14 @@ def test_the_best_of_each_architecture_is_scored_and_written_down(
 
 
 def test_the_opening_is_on_disk_before_anything_of_the_test_part_is_prepared(
-    scorer: Scorer, folder: SweepFolder, tmp_path: Path
+    scorer: Scorer, folder: SweepFolder
 ) -> None:
     opened(folder)
     assert scorer.steps == [("ray", "closed"), ("prepare", "opened")]
     assert [event.name for event in events_of(folder)][-3:] == ["opened", "tested", "tested"]
 
 
-def test_a_second_opening_is_refused_unless_it_is_asked_for_with_a_reason(
-    scorer: Scorer, folder: SweepFolder, tmp_path: Path
-) -> None:
+def test_a_second_opening_is_refused_unless_it_is_asked_for_with_a_reason(scorer: Scorer, folder: SweepFolder) -> None:
     refused(folder, "never opened", again=True, note="why")
     opened(folder)
     refused(folder, r"were opened on \d{4}-\d\d-\d\d; a second opening tells less.*--again --note WHY")
@@ -186,7 +110,7 @@ def test_a_second_opening_is_refused_unless_it_is_asked_for_with_a_reason(
 
 @pytest.mark.parametrize("scored", [0, 1])
 def test_an_opening_that_was_cut_off_is_gone_on_with_and_is_no_second_one(
-    scorer: Scorer, folder: SweepFolder, tmp_path: Path, scored: int
+    scorer: Scorer, folder: SweepFolder, scored: int
 ) -> None:
     scorer.cut_after = scored
     outcome = opened(folder)
@@ -204,9 +128,7 @@ def test_an_opening_that_was_cut_off_is_gone_on_with_and_is_no_second_one(
     refused(folder, "were opened on")
 
 
-def test_a_driver_that_dies_after_any_byte_leaves_an_opening_to_go_on_with(
-    scorer: Scorer, folder: SweepFolder, tmp_path: Path
-) -> None:
+def test_a_driver_that_dies_after_any_byte_leaves_an_opening_to_go_on_with(scorer: Scorer, folder: SweepFolder) -> None:
     before = folder.ledger.stat().st_size
     opened(folder)
     whole = folder.ledger.read_bytes()
@@ -219,7 +141,7 @@ def test_a_driver_that_dies_after_any_byte_leaves_an_opening_to_go_on_with(
 
 
 def test_a_stop_from_elsewhere_ends_it_between_two_trials(
-    scorer: Scorer, folder: SweepFolder, tmp_path: Path, monkeypatch: Any
+    scorer: Scorer, folder: SweepFolder, monkeypatch: Any
 ) -> None:
     record = sweeps.opening._record
 
@@ -232,9 +154,7 @@ def test_a_stop_from_elsewhere_ends_it_between_two_trials(
     assert not folder.stop.exists()
 
 
-def test_a_trial_that_cannot_be_scored_keeps_no_other_from_it(
-    scorer: Scorer, folder: SweepFolder, tmp_path: Path
-) -> None:
+def test_a_trial_that_cannot_be_scored_keeps_no_other_from_it(scorer: Scorer, folder: SweepFolder) -> None:
     first, second = (job.uid for job in sweeps.opening.plan_opening(folder).found.jobs)
     scorer.broken, scorer.blind = {first}, {second}
     outcome = opened(folder)
@@ -286,9 +206,7 @@ def test_weights_lost_in_between_do_not_lock_the_others_out(
     assert opened(folder).failed == {}
 
 
-def test_a_search_that_is_not_over_has_locked_patients(
-    scorer: Scorer, folder: SweepFolder, machine: Machine, tmp_path: Path
-) -> None:
+def test_a_search_that_is_not_over_has_locked_patients(scorer: Scorer, folder: SweepFolder, machine: Machine) -> None:
     whole = folder.ledger.read_bytes()
     for lines in (whole.splitlines(keepends=True)[:-1], whole.splitlines(keepends=True)[:4]):
         folder.ledger.write_bytes(b"".join(lines))
@@ -310,25 +228,21 @@ def test_a_sweep_without_test_patients_or_scores_has_nothing_to_open(
 
 @pytest.mark.parametrize("change", [{"mark": "1"}, {"test": ("pt-4",), "mark": "2"}])
 def test_other_scans_or_another_split_are_refused(
-    scorer: Scorer, folder: SweepFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+    scorer: Scorer, folder: SweepFolder, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(sweeps.opening, "checked_cohort", lambda *_: held_back(**change))
     refused(folder, "test patients stay locked: these are not the scans")
     assert scorer.steps == []
 
 
-def test_another_program_is_warned_of(
-    scorer: Scorer, folder: SweepFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_program_is_warned_of(scorer: Scorer, folder: SweepFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeps.resume, "code_hash", lambda: "another")
     notes = Notes()
     assert open_test(folder, notes).failed == {}
     assert [line for line in notes.lines if line.startswith("warning: program or packages")]
 
 
-def test_a_sweep_goes_on_after_an_opening_and_can_be_opened_again(
-    scorer: Scorer, folder: SweepFolder, tmp_path: Path
-) -> None:
+def test_a_sweep_goes_on_after_an_opening_and_can_be_opened_again(scorer: Scorer, folder: SweepFolder) -> None:
     opened(folder)
     extend(folder, trials=2)
     sweep = folder.read().sweep

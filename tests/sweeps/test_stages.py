@@ -45,7 +45,7 @@ def test_stages_have_the_trials_of_the_spec_and_a_grid_all_its_points(tmp_path: 
     spec = spec_of(tmp_path, more=STAGES)
     assert [(stage.name, stage.trials) for stage in build_stages(spec)] == [("first", 4), ("batch", 3)]
     assert total_trials(spec) == 7
-    assert build_standing(spec).left == 7 and build_standing(spec).epochs == 3
+    assert build_standing(spec).left == 7 and build_standing(spec).course.epochs == 3
     assert build_standing(spec).objectives == (Objective("val_dice", "maximize"),)
 
 

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from liverseg.preprocess.window import window_for
 from liverseg.training.augment import Augmentation
-from liverseg.training.batches import BatchMaker, BatchPlan, class_pixels
+from liverseg.training.batches import BatchMaker, BatchPlan
 from tests.liverseg.training.packs import blob_pack
 
 
@@ -61,9 +60,3 @@ def test_the_pack_is_left_as_it_is():
     augmented.batch(np.arange(12), epoch=1, first=0)
     np.testing.assert_array_equal(before[0], augmented.pack.image)
     np.testing.assert_array_equal(before[1], augmented.pack.mask)
-
-
-@pytest.mark.parametrize(("classes", "expected"), [(3, [6, 2, 4]), (2, [6, 6])])
-def test_class_pixels_count_higher_labels_as_the_last(classes, expected):
-    masks = np.array([[[0, 0, 0, 1]], [[1, 2, 2, 2]], [[2, 0, 0, 0]]], np.uint8)
-    assert class_pixels(masks, classes) == expected

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +17,11 @@ from results.reports.html import render
 from tests.results.ledger_factory import FakeLedger, hostile, realistic
 from tests.results.plots.test_plots import folded
 from tests.results.reports.browser import chromium_path, running
+from tests.results.reports.open_page import Seen, column, of, opened, pressed, shown
 
 TRIALS = 60
 MOST_BYTES = 5_000_000
 UNFOLD = "document.querySelectorAll('details').forEach(part => { part.open = true; })"
-
-
-@dataclass
-class Seen:
-    """What a page did that somebody should know."""
-
-    requests: list[str] = field(default_factory=list)
-    refused: list[tuple[str, str | None]] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
@@ -61,19 +52,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(realistic(TRIALS, cases=12, epochs=20), tmp_path_factory.mktemp("page") / "report.html")
 
 
-def opened(browser: Browser, file: Path, **options: object) -> tuple[Page, Seen]:
-    page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})  # type: ignore[arg-type]
-    page.set_default_timeout(10_000)
-    seen = Seen()
-    page.on("request", lambda request: seen.requests.append(request.url))
-    page.on("requestfailed", lambda request: seen.refused.append((request.url, request.failure)))
-    page.on("console", lambda message: seen.said.append(message.text))
-    page.on("pageerror", lambda error: seen.said.append(str(error)))
-    page.on("dialog", lambda dialog: (seen.said.append(dialog.message), dialog.dismiss()))
-    page.goto(file.as_uri())
-    return page, seen
-
-
 @pytest.fixture(scope="module")
 def desk(browser: Browser, file: Path) -> Iterator[tuple[Page, Seen]]:
     page, seen = opened(browser, file)
@@ -86,32 +64,6 @@ def page(desk: tuple[Page, Seen]) -> Page:
     """The page as it is after loading."""
     desk[0].reload()
     return desk[0]
-
-
-def column(page: Page, table: str, head: str) -> list[str]:
-    """The visible cells of a column."""
-    script = """([table, head]) => {
-      const found = document.querySelector(table), heads = [...found.tHead.rows[0].cells];
-      const place = heads.findIndex(cell => cell.textContent === head);
-      return [...found.tBodies[0].rows].filter(row => !row.hidden).map(row => row.cells[place].textContent);
-    }"""
-    return list(page.evaluate(script, [table, head]))
-
-
-def pressed(page: Page, table: str, head: str) -> str | None:
-    """Press the head of a column; how it is sorted then."""
-    button = page.locator(f"{table} th button", has_text=re.compile(f"^{re.escape(head)}$")).first
-    button.click()
-    return button.locator("..").get_attribute("aria-sort")
-
-
-def of(page: Page, name: str) -> str:
-    """The position by which the page knows an architecture."""
-    return str(page.locator(".chip", has_text=re.compile(f"^{name}$")).locator("input").get_attribute("value"))
-
-
-def shown(page: Page, selector: str) -> int:
-    return sum(found.is_visible() for found in page.locator(selector).all())
 
 
 def test_a_page_of_sixty_trials_with_pictures_is_small(file: Path) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -29,13 +27,11 @@ from results.reports import (
     screen_tables,
     write_reports,
 )
-from results.reports import formats as formats_module
 from results.reports.assets import SCRIPTS, content_policy
 from results.reports.csv import cell
 from results.reports.document import Document, build_document
 from results.reports.markdown import escape
 from results.reports.screen import render_text
-from results.tables.patients import patient_dice
 from tests.results.ledger_factory import HOSTILE, FakeLedger, realistic
 from tests.results.ledger_factory import hostile as hostile_ledger
 from tests.results.plots.test_plots import all_failed, folded
@@ -246,73 +242,6 @@ def test_the_page_says_what_it_must(document: Document) -> None:
         assert sentence in text
 
 
-def test_a_false_tumour_in_a_tumour_free_patient_is_in_no_mean_of_tumour_dice() -> None:
-    """Else a trial that finds nothing (Dice undefined) and one that finds too much (Dice 0) differ by what neither is ranked on."""
-    sweep = folded(realistic(20, cases=12, epochs=2))
-    trial = next(trial for trial in sweep.trials if trial.state == "finished")
-    cases = tuple(case._replace(has_tumour=False, dice_tumour=0.0) for case in trial.cases)
-    assert all(math.isnan(value) for value in patient_dice(replace(trial, cases=cases), "tumour").values())
-
-
-def test_the_summary_says_what_these_patients_show_and_what_they_do_not() -> None:
-    text = " ".join(build_document(folded(realistic(20, cases=12, epochs=2))).summary)
-    for sentence in (
-        "segnet and unet_resnet50 cannot be told apart for liver on these 12 patients (p = 1.00 after Holm); about ",
-        "for tumour on these 11 patients with tumour",
-        "segnet ranks first in 85 % of resamples of 12 patients, unet_resnet50 in 15 %.",
-        "Liver: it is better than unet; it cannot be told apart from unet_resnet50, encoder_decoder and unet_resnet18.",
-        "Each was trained with one seed",
-        "The best of 14 trials is optimistic",
-        "instead of 0.724: selection is worth about 0.0",
-    ):
-        assert sentence in text
-    assert "underpowered" not in text
-
-
-def test_selection_is_not_judged_on_an_objective_that_is_no_dice_over_patients() -> None:
-    for objective in (
-        [{"metric": "tumour_burden_rmse", "direction": "minimize"}],
-        [{"metric": "val_dice", "direction": "maximize"}, {"metric": "gflops", "direction": "minimize"}],
-    ):
-        found = build_document(folded(realistic(10, cases=8, epochs=2, sweep={"objective": objective})))
-        assert found.optimism is None
-        assert "The best of" not in " ".join(found.summary)
-    liver = [{"metric": "dice_liver_mean", "direction": "maximize"}]
-    alone = build_document(folded(realistic(10, cases=8, epochs=2, sweep={"objective": liver}))).optimism
-    assert alone is not None
-    assert alone.patients == 8
-
-
-@pytest.mark.parametrize("name", ["screen", "csv", "markdown", "json", "html", "latex"])
-def test_every_format_compares_the_pairs(name: str) -> None:
-    document = build_document(folded(realistic(20, cases=12, epochs=2)))
-    text = "".join(report_format(name).render(document).values())
-    assert "not told apart" in text
-    assert "first better" in text
-    if name in ("markdown", "html", "latex"):
-        assert "Which differences can be shown" in text
-        assert "How firm the ranking is" in text
-    if name == "html":
-        assert Page(text).text.count("after Holm") > 20
-    if name == "json":
-        content = json.loads(text)
-        assert len(content["pairs"]) == len(document.comparison.pairs) == 20
-        assert content["pairs"][0]["p_holm"] == document.comparison.pairs[0].p_holm
-        assert content["ranks"][0]["chance_1"] + content["ranks"][1]["chance_1"] <= 1
-        assert content["optimism"]["models"] == 14
-        assert content["agreements"][0]["first"] == "liver"
-    if name == "csv":
-        rows = list(csv.DictReader(io.StringIO(report_format("csv").render(document)["pairs.csv"])))
-        assert float(rows[0]["difference"]) == document.comparison.pairs[0].mean
-
-
-@pytest.mark.parametrize("name", ["screen", "markdown"])
-def test_one_architecture_alone_is_compared_with_none(name: str) -> None:
-    document = build_document(folded(realistic(1, cases=8, epochs=1)))
-    assert (document.pairs.rows, document.ranks.rows) == ((), ())
-    assert "Which differences" not in "".join(report_format(name).render(document).values())
-
-
 def test_the_shortcuts_of_the_command_line(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     realistic(3, cases=2, epochs=2).write(folder)
@@ -331,36 +260,6 @@ def test_an_unknown_format_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="unknown report format"):
         write_reports(tmp_path / "s", ["json", "pdf"])
     assert not (tmp_path / "s" / "report").exists()
-
-
-class FakePoint:
-    """An entry point."""
-
-    name = value = "plug"
-
-    def __init__(self, loaded: object) -> None:
-        self._loaded = loaded
-
-    def load(self) -> object:
-        return self._loaded
-
-
-def test_plug_ins_add_formats_but_do_not_replace_or_escape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plugged = ReportFormat("plug", ".txt", "a plug-in", lambda document: {"plug.txt": document.title})
-    monkeypatch.setattr(formats_module, "entry_points", lambda group: [FakePoint(plugged)])
-    realistic(1, cases=1, epochs=1).write(tmp_path / "s")
-    (path,) = write_reports(tmp_path / "s", ["plug"])
-    assert path.read_text() == "liver-archs"
-    escaping = ReportFormat("plug", ".txt", "bad", lambda document: {"../../x.txt": ""})
-    monkeypatch.setattr(formats_module, "entry_points", lambda group: [FakePoint(escaping)])
-    with pytest.raises(ResultsError, match="outside"):
-        write_reports(tmp_path / "s", ["plug"])
-    replacing = ReportFormat("json", ".txt", "bad", lambda document: {})
-    monkeypatch.setattr(formats_module, "entry_points", lambda group: [FakePoint(replacing)])
-    assert report_format("json") is FORMATS[3]
-    monkeypatch.setattr(formats_module, "entry_points", lambda group: [FakePoint(object())])
-    with pytest.raises(ResultsError, match="not a ReportFormat"):
-        report_formats()
 
 
 def test_listing_formats_and_reading_ledgers_load_nothing_heavy() -> None:

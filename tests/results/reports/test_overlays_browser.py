@@ -16,7 +16,7 @@ from results.reports.document import build_document
 from results.reports.html import render
 from results.tables.disagreement import cases_to_look_at, selected_trials
 from tests.results.reports.browser import chromium_path, running
-from tests.results.reports.test_browser import Seen, opened
+from tests.results.reports.open_page import Seen, opened
 from tests.results.test_disagreement import DICE, swept
 
 COUNT, FIRST, STEP, SIDE = 7, 20, 3, 48

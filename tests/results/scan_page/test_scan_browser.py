@@ -15,7 +15,7 @@ from results.scan_page import render_page
 from results.scan_page.windows import WINDOWS
 from tests.promises.hostile import HOSTILE
 from tests.results.reports.browser import chromium_path, running
-from tests.results.reports.test_browser import Seen, opened
+from tests.results.reports.open_page import Seen, opened
 from tests.results.scan_page.scans import COLUMNS, COUNT, FIRST, ROWS, TUMOUR_AT, record, view
 
 START = TUMOUR_AT - FIRST

@@ -9,9 +9,10 @@ import pytest
 
 from cluster.config import Slots
 from sweeps.costs import estimate as module
-from sweeps.costs.estimate import PROBE_BATCH, Estimate, estimate, share_out
+from sweeps.costs.estimate import Estimate, estimate
 from sweeps.costs.fit import Room
 from sweeps.costs.needs import ESTIMATE_ERROR
+from sweeps.costs.step import PROBE_BATCH
 from tests.sweeps.spec.texts import load_text
 
 STEP = {
@@ -52,7 +53,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(name)
         return dict(STEP)
 
-    monkeypatch.setattr(module, "_probe", probe)
+    monkeypatch.setattr(module, "measured_step", probe)
     return names
 
 
@@ -124,7 +125,7 @@ def test_an_architecture_that_cannot_be_measured_still_takes_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = of(tmp_path).disk
-    monkeypatch.setattr(module, "_probe", lambda *_: {"error": "out of memory"})
+    monkeypatch.setattr(module, "measured_step", lambda *_: {"error": "out of memory"})
     found = of(tmp_path)
     assert found.seconds is None and found.architectures[0].problem == "out of memory" and found.disk == before
 
@@ -188,7 +189,7 @@ def test_each_way_of_computing_is_measured_on_its_own(tmp_path: Path, monkeypatc
         asked.append((mixed, xla, setting["size"]))
         return STEP | {"step_mb": 100.0 if mixed else 200.0, "step_s": 0.2 if xla else 0.4}
 
-    monkeypatch.setattr(module, "_probe", probe)
+    monkeypatch.setattr(module, "measured_step", probe)
     space = "search.space={mixed_precision: [true, false], xla: [false, true], size: [32, 64]}"
     found = of(tmp_path, SPEC, space, "search.architectures={encoder_decoder: {base_filters: 8}}", "train={epochs: 1}")
     assert sorted(asked) == [(mixed, xla, 64) for mixed in (False, True) for xla in (False, True)]
@@ -216,4 +217,3 @@ def test_no_more_trials_are_counted_than_there_are_parameter_sets(tmp_path: Path
     for asked, counts in ((5, (3, 2)), (6, (4, 2)), (9, (4, 2))):
         found = of(tmp_path, SPEC.replace("trials: 5", f"trials: {asked}"))
         assert tuple(row.trials for row in found.architectures) == counts and found.trials == sum(counts)
-    assert share_out(7, [1, None, None]) == [1, 3, 3] and share_out(3, []) == []

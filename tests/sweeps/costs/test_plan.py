@@ -33,7 +33,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "small.yaml").write_text(SPEC)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LIVERSWEEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(estimate, "_probe", lambda *_: dict(STEP))
+    monkeypatch.setattr(estimate, "measured_step", lambda *_: dict(STEP))
     return tmp_path
 
 

@@ -21,8 +21,8 @@ from sweeps.search.driver import Driver
 from sweeps.search.standing import Standing
 from sweeps.spec.space import Dimension, Space
 from tests.sweeps.executor.attempts import setting
-from tests.sweeps.fake_trainer import fault_code
 from tests.sweeps.fakes import Recorder
+from tests.sweeps.faults import fault_code
 from tests.sweeps.search.test_driver import RATE, stage
 
 SLOTS, TRIALS = 2, 24

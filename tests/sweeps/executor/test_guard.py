@@ -15,7 +15,7 @@ from sweeps import trial_files
 from sweeps.executor.guard import EXIT_STATUS, GRACE_S, RELAXED_S, Guard, Limits, Stand
 from sweeps.executor.memory import private_memory_bytes
 from tests.sweeps.executor.attempts import UID, forked, payload, record, setting, spawned
-from tests.sweeps.fake_trainer import fault_parameters
+from tests.sweeps.faults import fault_parameters
 
 STAND = Stand(2, "batch_size 8, size 64")
 

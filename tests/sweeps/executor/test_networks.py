@@ -15,7 +15,8 @@ from sweeps.executor.memory import private_memory_bytes, return_free_memory
 from sweeps.executor.networks import hand_on
 from sweeps.executor.session import TrialSession
 from tests.sweeps.executor.attempts import payload, run_trial, setting
-from tests.sweeps.fake_trainer import FakeRun, fault_parameters
+from tests.sweeps.fake_trainer import FakeRun
+from tests.sweeps.faults import fault_parameters
 
 MEGABYTE = 1_000_000
 

@@ -9,9 +9,10 @@ import pytest
 
 from results.ledger import Ledger
 from sweeps.errors import SweepError
+from sweeps.executor.adapter import Failing
 from sweeps.executor.ended import Ended
-from sweeps.executor.tuner import LOOK_S, LoopCallback, _Failing
-from tests.sweeps.executor.test_tune_trial import searcher
+from sweeps.executor.tuner import LOOK_S, LoopCallback
+from tests.sweeps.executor.test_searcher import searcher
 
 
 class Looks:
@@ -33,13 +34,13 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     return made
 
 
-def callback(looks: Looks, found: Any, failing: _Failing) -> LoopCallback:
+def callback(looks: Looks, found: Any, failing: Failing) -> LoopCallback:
     return LoopCallback(found._driver, found, failing, Ended(), looks)
 
 
 def test_many_turns_of_the_loop_are_a_few_looks_around(tmp_path: Path, looks: Looks) -> None:
     with Ledger.create(tmp_path / "ledger.jsonl") as ledger:
-        turn = callback(looks, searcher(tmp_path, ledger, sampler="random"), _Failing())
+        turn = callback(looks, searcher(tmp_path, ledger, sampler="random"), Failing())
         for _ in range(1000):
             turn.on_step_end(0, [])
         assert looks.count == 1, "at once, and not again before its time"
@@ -51,7 +52,7 @@ def test_many_turns_of_the_loop_are_a_few_looks_around(tmp_path: Path, looks: Lo
 
 def test_what_a_look_finds_ends_the_loop(tmp_path: Path, looks: Looks) -> None:
     with Ledger.create(tmp_path / "ledger.jsonl") as ledger:
-        failing, looks.error = _Failing(), True
+        failing, looks.error = Failing(), True
         turn = callback(looks, searcher(tmp_path, ledger, sampler="random"), failing)
         with pytest.raises(KeyboardInterrupt):
             turn.on_step_end(0, [])

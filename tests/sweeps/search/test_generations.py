@@ -40,9 +40,9 @@ def test_the_proposals_are_those_of_the_plain_sampler(
     monkeypatch: pytest.MonkeyPatch, sampler: str, directions: tuple[str, ...], budget: str, open_at_once: int
 ) -> None:
     proposer = Proposer(SPACE, chosen(sampler, budget, directions))
-    assert {type(item) for item in proposer._seen.values()} == {KINDS[sampler]}
+    assert {type(item) for item in proposer._studies.views.values()} == {KINDS[sampler]}
     found = search(proposer, TRIALS, open_at_once)
-    monkeypatch.setattr("sweeps.search.proposer.models", lambda name: False)
+    monkeypatch.setattr("sweeps.search.studies.models", lambda name: False)
     assert found == search(Proposer(SPACE, chosen(sampler, budget, directions)), TRIALS, open_at_once)
 
 
@@ -72,9 +72,9 @@ def test_the_optimizer_has_moved_on_and_so_have_the_generations() -> None:
     """Otherwise the comparisons above would compare the first generation only."""
     cmaes = Proposer(SPACE, chosen("cmaes", "joint", ("maximize",)))
     search(cmaes, TRIALS)
-    view = cmaes._seen["joint"]
+    view = cmaes._studies.views["joint"]
     assert isinstance(view, CmaEsStudy) and view._last is not None
     assert view._last.system_attrs[view._generation] > 3
     nsga = Proposer(SPACE, chosen("nsga2", "joint", ("maximize",)))
     search(nsga, TRIALS)
-    assert isinstance(seen := nsga._seen["joint"], NsgaStudy) and max(seen._members) > 3
+    assert isinstance(seen := nsga._studies.views["joint"], NsgaStudy) and max(seen._members) > 3

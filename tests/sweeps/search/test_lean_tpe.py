@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sweeps.search.lean_tpe import Generators, LeanTpeSampler, SeenTrial
 from sweeps.search.proposer import Proposer
 from sweeps.search.seen_study import SeenStudy
+from sweeps.search.studies import Studies
 from tests.sweeps.search.test_driver import plan
 from tests.sweeps.search.test_recall import SPACE, search
 
@@ -24,11 +25,11 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Optuna's own sampler on Optuna's own trials, each with generators of its own."""
     monkeypatch.setattr("sweeps.search.lean_tpe.LeanTpeSampler", TPESampler)
     monkeypatch.setattr("sweeps.search.seen_study.SeenTrial", lambda trial: trial)
-    monkeypatch.setattr(Proposer, "_ask", alone(Proposer._ask))
+    monkeypatch.setattr(Studies, "_ask", alone(Studies._ask))
 
 
 def alone(theirs):
-    def ask(self: Proposer, key: str, **how: Any) -> optuna.Trial:
+    def ask(self: Studies, key: str, **how: Any) -> optuna.Trial:
         self._generators = None  # type: ignore[assignment]
         return theirs(self, key, **how)
 
@@ -109,6 +110,6 @@ def first(sampler: BaseSampler) -> tuple[float, float]:
 def test_a_view_keeps_ended_trials_as_seen() -> None:
     proposer = Proposer(SPACE, plan(trials=20))
     search(proposer, 20)
-    view = proposer._seen["unet"]
+    view = proposer._studies.views["unet"]
     assert isinstance(view, SeenStudy)
     assert all(isinstance(item, SeenTrial) == item.state.is_finished() for item in view.shown())

@@ -66,7 +66,7 @@ def test_a_finite_space_is_tried_once_and_the_search_ends(
     driver = start(tmp_path / "s", stage_of(sampler, space, budget, scheduler), slots=2)
     proposals = execute(driver, EPOCHS, curve)
     assert len(proposals) == SIZES[space] and set(sets_of(proposals).values()) == {1}
-    assert driver.standing.done and driver.standing.missing == {"search": 30 - SIZES[space]}
+    assert driver.standing.done and driver.standing.course.missing == {"search": 30 - SIZES[space]}
     driver.close()
     closed = read_events(driver.folder.ledger)[-1].payload
     assert closed == {"reason": "finished", "missing": {"search": 30 - SIZES[space]}}
@@ -122,7 +122,7 @@ def test_one_that_is_used_up_leaves_its_budget_to_the_others() -> None:
     space = Space("search", (("segnet", ()), ("unet", (RATE,))))
     search = Standing([Stage("search", 6, lambda best: Proposer(space, plan(sampler="random")))], MAXIMIZE, EPOCHS)
     names = [begin(search).architecture for _ in range(6)]
-    assert names == ["segnet", *["unet"] * 5] and search.missing == {} and search.left == 0
+    assert names == ["segnet", *["unet"] * 5] and search.course.missing == {} and search.left == 0
 
 
 def test_a_longer_training_of_a_set_is_another_one_and_is_not_repeated_either() -> None:
@@ -134,17 +134,17 @@ def test_a_longer_training_of_a_set_is_another_one_and_is_not_repeated_either() 
     later = [begin(search) for _ in range(5)]
     assert later[0].continues == first[0].uid and {item.epochs for item in later} == {2 * EPOCHS}
     assert set(sets_of([*first, *later]).values()) == {1}
-    assert search.suggest() is None and search.missing == {"search": 5}
+    assert search.suggest() is None and search.course.missing == {"search": 5}
 
 
 def test_what_a_space_did_not_hold_is_not_asked_for_again_by_an_extension() -> None:
     search = fresh(stage_of("random", "words", "equal", trials=9))
     for _ in range(5):
         search.end(begin(search).uid, "finished", [0.5])
-    assert search.used_up and search.left == 0
+    assert search.course.used_up and search.left == 0
     chosen = plan(sampler="random", trials=9)
     search.extend(2, None, [], Stage("search", 9, lambda best: Proposer(NUMBERS, chosen)))
-    assert search.left == 2 and search.missing == {"search": 4} and not search.used_up
+    assert search.left == 2 and search.course.missing == {"search": 4} and not search.course.used_up
     assert {begin(search).number, begin(search).number} == {5, 6} and search.suggest() is None
 
 
@@ -153,7 +153,7 @@ def test_a_stage_without_further_sets_gives_way_to_the_next() -> None:
     search = Standing([stage_of("random", "words", "equal", trials=9), second], MAXIMIZE, EPOCHS)
     for _ in range(5):
         search.end(begin(search).uid, "finished", [0.5])
-    assert begin(search).stage == "fine" and search.missing == {"search": 4} and search.left == 1
+    assert begin(search).stage == "fine" and search.course.missing == {"search": 4} and search.left == 1
 
 
 def test_a_stage_may_repeat_a_set_of_the_one_before_which_is_where_it_starts() -> None:

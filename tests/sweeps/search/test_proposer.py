@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from collections import Counter
 
 import pytest
@@ -9,8 +8,9 @@ from hypothesis import strategies as st
 
 from sweeps.errors import SweepError
 from sweeps.search.plan import trial_uid
-from sweeps.search.proposer import LEAD, Proposer
+from sweeps.search.proposer import Proposer
 from sweeps.search.sampler import derived_seed
+from sweeps.search.turns import LEAD
 from sweeps.spec.catalogue import SAMPLERS
 from sweeps.spec.space import Space
 from tests.sweeps.search.test_driver import RATE, dimension, plan
@@ -116,37 +116,6 @@ def test_uids_are_unique_and_tell_a_mix_up() -> None:
 def test_derived_seeds_differ_by_purpose() -> None:
     assert derived_seed(1, "a") == derived_seed(1, "a")
     assert derived_seed(1, "a") != derived_seed(1, "b") != derived_seed(2, "b")
-
-
-def refusals(word: str, seed: int) -> int:
-    """How many of the second 30 trials fall into the third of a space that cannot work, told by this word."""
-    space = Space("search", (("unet", (dimension("batch_size", 2, 32, 64), dimension("size", 64, 512), RATE)),))
-    proposer, late = Proposer(space, plan(trials=60, seed=seed)), 0
-    for number in range(60):
-        proposal = proposer.ask(number)
-        chosen = proposal.parameters
-        if chosen["size"] == 512 and chosen["batch_size"] > 2:
-            proposer.tell(proposal.uid, word, [])
-            late += number >= 30
-        else:
-            proposer.tell(proposal.uid, "finished", [-abs(math.log10(chosen["learning_rate"]) + 3)])
-    return late
-
-
-def test_tpe_learns_to_leave_what_cannot_work() -> None:
-    """A sampler that hears nothing of failed trials finds nowhere less known than where they all fail, and goes there."""
-    refused = sum(refusals("refused", seed) for seed in range(3))
-    assert refused < 3 * 10 < sum(refusals("failed", seed) for seed in range(3))
-
-
-def test_the_first_refused_trial_is_not_the_best_there_is() -> None:
-    proposer = Proposer(Space("search", (("unet", (RATE,)),)), plan())
-    states = []
-    for number, word in enumerate(["refused", "finished", "refused"]):
-        proposal = proposer.ask(number)
-        proposer.tell(proposal.uid, word, [0.5] if word == "finished" else [])
-        states.append(proposer.study("unet").trials[number].state.name)
-    assert states == ["FAIL", "COMPLETE", "PRUNED"]
 
 
 @given(st.lists(st.frozensets(st.sampled_from(ARCHITECTURES.architectures)), min_size=11, max_size=11))

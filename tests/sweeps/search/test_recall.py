@@ -107,7 +107,7 @@ def test_until_there_are_more_than_are_shown_the_proposals_are_those_of_the_plai
 ) -> None:
     chosen = plan(trials=60, per_architecture=budget)
     recalling = search(Proposer(SPACE, chosen), 60)
-    monkeypatch.setattr("sweeps.search.proposer.models", lambda name: False)
+    monkeypatch.setattr("sweeps.search.studies.models", lambda name: False)
     assert recalling == search(Proposer(SPACE, chosen), 60)
 
 
@@ -137,7 +137,7 @@ def test_a_view_of_dimensions_knows_every_kind_of_trial() -> None:
     space = Space("search", (("unet", (RATE, own)), ("segnet", (RATE,))))
     proposer = Proposer(space, plan(trials=40, per_architecture="joint"))
     search(proposer, 40)
-    kinds = proposer._seen["joint"].kinds.get_trials(deepcopy=False)
+    kinds = proposer._studies.views["joint"].kinds.get_trials(deepcopy=False)
     assert {tuple(sorted(item.distributions)) for item in kinds} == {
         ("architecture", "learning_rate"),
         ("architecture", "learning_rate", "unet.weight_decay"),

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from results.sweep_parts import Objective
-from sweeps.search.plan import Best, Known, Proposal, Stage
+from sweeps.search.plan import Best, Proposal, Stage
 from sweeps.search.proposer import Proposer
 from sweeps.search.standing import Standing
 from sweeps.spec.space import Dimension, Space
-from tests.sweeps.search.test_driver import RATE, dimension, plan
+from tests.sweeps.search.test_driver import RATE, plan
 
 MAXIMIZE, MINIMIZE = (Objective("val_dice", "maximize"),), (Objective("loss", "minimize"),)
 NARROW = Dimension(name="learning_rate", kind="float", low=1e-4, high=1e-3, log=True)
 SPACE = Space("search", (("unet", (RATE,)), ("segnet", (RATE,))))
-SIZES = Space("search", (("unet", (dimension("batch_size", 8, 16, 32),)), ("segnet", (dimension("size", 64, 96),))))
 ASHA = {"kind": "asha", "grace_epochs": 1, "reduction_factor": 2}
 
 
@@ -169,7 +167,7 @@ def test_longer_trainings_come_before_new_trials_and_new_ones_are_as_long() -> N
     parent = finish(search, 0.5)
     search.extend(1, 7, [parent.uid], None)
     assert search.left == 1 + 1 + 1
-    kinds = [(begin(search).continues, search.epochs) for _ in range(3)]
+    kinds = [(begin(search).continues, search.course.epochs) for _ in range(3)]
     assert kinds == [(parent.uid, 7), ("", 7), ("", 7)]
 
 
@@ -181,73 +179,6 @@ def test_more_trials_go_to_the_last_stage_wherever_the_search_stands() -> None:
     assert stages == ["search"] * 2 + ["fine"] * 4 and search.done
     search.extend(1, None, (), None)
     assert finish(search, 0.2).stage == "fine" and search.done
-
-
-def test_another_space_proposes_from_itself_and_knows_what_lies_in_it() -> None:
-    search = standing(stage(trials=6, sampler="tpe"))
-    rates = {finish(search, 0.1 * number).uid: number for number in range(4)}
-    open_trial = begin(search)
-    search.report(open_trial.uid, 1, 0.35)
-    inside = {
-        uid
-        for uid in rates
-        if search.proposal(uid).architecture == "unet"
-        and NARROW.contains(search.proposal(uid).parameters["learning_rate"])
-    }
-    search.extend(5, None, (), stage(Space("search", (("unet", (NARROW,)),)), sampler="tpe"))
-    assert len(known_to(search, "unet")) == len(inside)
-    assert search.left == 1 + 5
-    for _ in range(3):
-        new = begin(search)
-        assert new.architecture == "unet" and 1e-4 <= new.parameters["learning_rate"] <= 1e-3
-    search.end(open_trial.uid, "finished", [0.9])
-    assert open_trial.uid in search.ended
-
-
-def test_a_retry_under_another_space_is_heard_of_there() -> None:
-    search = standing(stage(trials=2, sampler="tpe"))
-    failed = begin(search)
-    search.end(failed.uid, "failed")
-    wide = Dimension(name="learning_rate", kind="float", low=1e-6, high=1e-1, log=True)
-    search.extend(2, None, (), stage(Space("search", (("unet", (wide,)),)), sampler="tpe"))
-    search.retry(failed.uid)
-    search.started(failed.uid, 2)
-    search.end(failed.uid, "finished", [0.8])
-    assert failed.architecture == "unet" and known_to(search, "unet") == [None, 0.8]
-
-
-def test_what_was_inherited_is_known_to_a_space_that_comes_later() -> None:
-    search = standing(stage(trials=2, sampler="tpe"))
-    elsewhere = Known("old/t0", "another", "unet", {"learning_rate": 5e-4}, "finished", (0.7,))
-    outside = Known("old/t1", "another", "unet", {"learning_rate": 5e-3}, "finished", (0.6,))
-    absent = Known("old/t2", "another", "vnet", {"learning_rate": 5e-4}, "finished", (0.9,))
-    assert search.learn([elsewhere, outside, absent]) == 2
-    assert known_to(search, "unet") == [0.7, 0.6] and search.best is None and search.left == 2
-    search.extend(2, None, (), stage(Space("search", (("unet", (NARROW,)),)), sampler="tpe"))
-    assert known_to(search, "unet") == [0.7]
-
-
-@pytest.mark.parametrize(
-    ("trials", "used", "added", "missing"), [(5, 0, 0, 0), (5, 5, 0, 0), (5, 5, 2, 2), (3, 1, 2, 0), (3, 1, 3, 1)]
-)
-def test_missing_points_of_the_present_grid(trials: int, used: int, added: int, missing: int) -> None:
-    search = standing(stage(SIZES, sampler="grid", trials=trials))
-    for _ in range(used):
-        finish(search, 0.1)
-    search.extend(added, None, (), None)
-    assert search.missing_points(0, 5) == missing
-
-
-def test_missing_points_of_other_stages_and_of_no_grid() -> None:
-    grid = stage(Space("fine", SIZES.members), sampler="grid", trials=5)
-    search = standing(stage(trials=2), grid)
-    assert search.missing_points(0, None) == 0 == search.missing_points(1, 5)
-    search.extend(4, None, (), None)
-    assert search.missing_points(1, 5) == 4
-    for _ in range(3):
-        finish(search, 0.2)
-    assert search.missing_points(0, 1) == 0, "a stage that is over misses nothing"
-    assert search.missing_points(1, 5) == 4
 
 
 def test_a_ledgers_trial_of_a_later_stage_opens_that_stage() -> None:
@@ -288,7 +219,7 @@ def test_whatever_happens_every_trial_asked_for_is_left_open_or_ended(actions: l
             search.extend(2, None, (), None)
             asked += 2
         elif action == "longer" and finished and finished[0] not in search.longer:
-            search.extend(0, search.epochs + 1, finished[:1], None)
+            search.extend(0, search.course.epochs + 1, finished[:1], None)
             asked += 1
         assert search.left + len(search.open) + len(search.ended) == asked
         assert set(search.queue) <= set(search.open) and len(set(search.queue)) == len(search.queue)
