@@ -12,19 +12,19 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any
 
 from cluster.config import AttachedConfig, Config, LocalConfig
-from cluster.errors import ClusterError
-from cluster.nodes import head_answers
+from cluster.quiet import keep_stdout_for_data
 from cluster.select import connect
 from sweeps.fleet import Answer, Fleet, Tell, room_here
-from sweeps.hand import Hand, Reply
+from sweeps.hand import Reply
 from sweeps.interrupt import Interrupts
+from sweeps.lookout import WAIT_S, Lookout
 from sweeps.readiness.admission import Admission, label_of
-from sweeps.room import room_on_ray, seats_on_ray, waiting_text
+from sweeps.room import seats_on_ray
+from sweeps.seat import Seat, taken
 from sweeps.worker_death import death_of, is_blameless, lost_machines
 
 PAUSE_S = 0.2
@@ -32,35 +32,8 @@ STARTS_LOST = 3
 """So many workers may be killed while they load, one after the other, before we give up."""
 LOSSES = 3
 """So many times a job may lose its worker along with the machine, before it counts as what takes machines down."""
-LOOK_S = 1.0
-"""Between two looks at which machines there are, and who waits for room on them."""
-WAIT_S = 8.0
-"""After so long without room for a worker it is said what is waited for."""
 _STORE_BYTES = 128 * 1024**2
 """Jobs and answers are small; what a Ray of our own keeps for them."""
-
-
-@dataclass(slots=True)
-class Seat:
-    """One actor and what it is at.
-
-    Attributes:
-        actor: the handle.
-        placed: reference to the id of its machine.
-        doing: reference to its answer: of its loading, or of its job.
-        index: of the job; None while it loads.
-        news: reference to its messages, when they were asked for.
-        machine: Ray's id of its machine; empty while it waits for room on one.
-        hired: when it was asked for, by the monotonic clock.
-    """
-
-    actor: Any
-    placed: Any
-    doing: Any
-    index: int | None = None
-    news: Any = None
-    machine: str = ""
-    hired: float = field(default_factory=time.monotonic)
 
 
 class Crew:
@@ -92,7 +65,7 @@ class Crew:
         self._seats: list[Seat] = []
         self._starts_lost = 0
         self._losses: Counter[int] = Counter()
-        self._looked, self._told_of_wait, self._told_of_head = time.monotonic(), False, False
+        self._lookout = Lookout(fleet, len(jobs))
         for _ in range(seats):
             self._hire()
 
@@ -111,28 +84,17 @@ class Crew:
                     yield answer
                     left -= 1
             self._hear()
-            if left and time.monotonic() - self._looked >= LOOK_S:
+            if left and self._lookout.due:
                 self._look(left)
-                self._looked = time.monotonic()
 
     def dismiss(self) -> None:
         """End every actor at once, whatever it is at."""
         for seat in self._seats:
-            _end(seat.actor)
+            seat.leave()
         self._seats.clear()
 
     def _hire(self) -> None:
-        import ray
-
-        fleet = self._fleet
-        room: dict[str, Any] = {"num_cpus": fleet.cpus, "num_gpus": fleet.gpus}
-        if fleet.memory_bytes:
-            room["memory"] = fleet.memory_bytes
-        # Messages have a thread of their own, so that they can be fetched while a job is at work.
-        remote: Any = ray.remote
-        actor = remote(max_restarts=0, concurrency_groups={"news": 1}, **room)(Hand).remote()
-        placed = actor.place.remote()
-        self._seats.append(Seat(actor, placed, actor.begin.remote(self._worker, self._argument)))
+        self._seats.append(taken(self._fleet, self._worker, self._argument))
 
     def _ready(self) -> list[Seat]:
         import ray
@@ -182,7 +144,7 @@ class Crew:
         """Give the next job to an actor, or let it go when there is none."""
         if not self._waiting:
             self._seats.remove(seat)
-            _end(seat.actor)
+            seat.leave()
             return
         seat.index = self._waiting.popleft()
         seat.doing = seat.actor.work.remote(seat.index, self._jobs[seat.index])
@@ -223,7 +185,7 @@ class Crew:
     def _replace(self, seat: Seat) -> None:
         """Another actor for one that is gone, if there is something left to begin."""
         self._seats.remove(seat)
-        _end(seat.actor)
+        seat.leave()
         if self._waiting:
             self._hire()
 
@@ -236,44 +198,17 @@ class Crew:
         import ray
         from ray.exceptions import RayError
 
-        if not self._head_answers():
+        if not self._lookout.look(left):
             return
-        if not room_on_ray(self._fleet):
-            raise ClusterError(
-                f"all machines with room for a worker are lost; {left} of {len(self._jobs)} scans were not done; start "
-                "machines again, or leave --address out, and give the same command again"
-            )
         there = [seat for seat in self._seats if not seat.machine and seat.index is None]
         found = ray.wait([seat.placed for seat in there], num_returns=len(there), timeout=0)[0] if there else []
         for seat in there:
             if seat.placed in found:
                 with suppress(RayError):  # whoever waits for it to begin finds out
                     self._settle(seat)
-        self._tell_of_wait()
-
-    def _head_answers(self) -> bool:
-        """Whether there is anybody to ask; says it once when there is not, for Ray gives no reason when it ends this process."""
-        if head_answers():
-            self._told_of_head = False
-        elif not self._told_of_head:
-            self._told_of_head = True
-            self._fleet.say(
-                "Ray's head does not answer; Ray ends this command about a minute after it was lost, if it is not done before; "
-                "then start the cluster again and give the same command again"
-            )
-        return not self._told_of_head
-
-    def _tell_of_wait(self) -> None:
-        """Say it once for as long as workers wait for room."""
-        import ray
-
         now = time.monotonic()
-        waiting = [seat for seat in self._seats if not seat.machine and now - seat.hired >= WAIT_S]
-        if waiting and not self._told_of_wait:
-            free: Any = ray.available_resources()  # type: ignore[no-untyped-call]
-            others = len(self._seats) - len(waiting)
-            self._fleet.say(waiting_text(len(waiting), others, self._fleet, free))
-        self._told_of_wait = bool(waiting)
+        waiting = sum(not seat.machine and now - seat.hired >= WAIT_S for seat in self._seats)
+        self._lookout.tell_of_wait(waiting, len(self._seats) - waiting)
 
     def _hear(self) -> None:
         """Pass on what workers have to tell, and ask them again."""
@@ -306,7 +241,8 @@ def work_on_ray(
     jobs: Sequence[Any], worker: str, argument: Any, fleet: Fleet, tell: Tell, interrupts: Interrupts | None
 ) -> Iterator[Answer]:
     """As `work_through`, on the fleet's Ray; what was started of it is ended on leaving."""
-    with _not_on_stdout(), connect(_config(fleet, len(jobs)), environment=worker_environment(fleet)):
+    keep_stdout_for_data()
+    with connect(_config(fleet, len(jobs)), environment=worker_environment(fleet)):
         if interrupts is not None:
             interrupts.install()
             interrupts.check()
@@ -318,19 +254,6 @@ def work_on_ray(
             yield from crew.answers()
         finally:
             crew.dismiss()
-
-
-@contextmanager
-def _not_on_stdout() -> Iterator[None]:
-    """Ray prints on stdout that a worker died, whatever it was told of logs; answers say so, and stdout is for data."""
-    from ray._private import worker
-
-    before = worker.print_to_stdstream
-    worker.print_to_stdstream = lambda data, ignore_prefix: None
-    try:
-        yield
-    finally:
-        worker.print_to_stdstream = before
 
 
 def worker_environment(fleet: Fleet) -> dict[str, str]:
@@ -352,11 +275,3 @@ def _config(fleet: Fleet, jobs: int) -> Config:
         object_store_bytes=fleet.where.object_store_bytes or _STORE_BYTES,
         temp_root=fleet.where.temp_root,
     )
-
-
-def _end(actor: Any) -> None:
-    import ray
-    from ray.exceptions import RayError
-
-    with suppress(RayError, RuntimeError, ValueError):
-        ray.kill(actor, no_restart=True)

@@ -20,6 +20,7 @@ from ray.tune import Callback, CheckpointConfig, RunConfig, TuneConfig
 from ray.tune.progress_reporter import TrialProgressCallback
 
 from cluster.config import Slots
+from cluster.quiet import keep_stdout_for_data
 from sweeps.executor.adapter import Adapter, Failing
 from sweeps.executor.ended import Ended
 from sweeps.executor.routes import Routes
@@ -117,7 +118,7 @@ def run_trials(
     # Without this Tune starts one worker after another.
     os.environ.update({**TUNE_SETTINGS, "TUNE_MAX_PENDING_TRIALS_PG": str(slots.count)})
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    _keep_stdout_clean()
+    keep_stdout_for_data()
     failing = Failing()
 
     def look() -> None:
@@ -159,13 +160,6 @@ def _any_error_ends_one_worker() -> Iterator[None]:
         yield
     finally:
         manager._actor_task_failed = theirs
-
-
-def _keep_stdout_clean() -> None:
-    """Ray tells of every worker that dies on stdout, in a paragraph, whatever `log_to_driver` says. The ledger has it all."""
-    from ray._private import worker
-
-    worker.print_to_stdstream = lambda data, ignore_prefix: None
 
 
 def _tuner(

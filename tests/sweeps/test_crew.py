@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 import sweeps.crew
-from sweeps.crew import LOSSES, Crew, Seat
+from sweeps.crew import LOSSES, Crew
 from sweeps.fleet import Fleet, WorkerDied
+from sweeps.seat import Seat
 
 
 def test_a_job_that_takes_machines_down_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
