@@ -115,10 +115,10 @@ def _pair_up(spec: LayoutSpec, images: Iterable[Found], masks: Iterable[Found]) 
     whole = (by_image.keys() & by_mask.keys()) - double - lost
     cases = [CaseFiles(key, by_image[key][0], by_mask[key][0]) for key in sorted(whole, key=natural_key)]
     problems = [
-        *_problem("D2", "images without a mask", by_image.keys() - by_mask.keys()),
-        *_problem("D2", "masks without an image", by_mask.keys() - by_image.keys()),
-        *_problem("D2", "cases with a file that is not there", lost),
-        *_problem("D3", "cases found twice", double),
+        *_problem("D2", "image", "without a mask", by_image.keys() - by_mask.keys()),
+        *_problem("D2", "mask", "without an image", by_mask.keys() - by_image.keys()),
+        *_problem("D2", "case", "with a file that is not there", lost),
+        *_problem("D3", "case", "found twice", double),
     ]
     return Listing(spec.name, tuple(cases), tuple(problems))
 
@@ -130,9 +130,10 @@ def _group(found: Iterable[Found]) -> dict[str, list[Path]]:
     return dict(table)
 
 
-def _problem(rule: str, what: str, keys: Iterable[str]) -> Iterator[Problem]:
+def _problem(rule: str, noun: str, rest: str, keys: Iterable[str]) -> Iterator[Problem]:
     names = sorted(keys, key=natural_key)
     if names:
+        what = f"{noun}{'s' * (len(names) > 1)} {rest}"
         shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
         yield Problem(rule, f"{what}: {shown}", None, f"{len(names)} {what}")
 

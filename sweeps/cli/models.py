@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from sweeps.handover.models import ModelLine
 
 SCHEMA_VERSION = 1
+_RECORD = Path("models")
 
 
-def models(record: RecordOption = Path("models"), as_json: JsonOption = False) -> None:
+def models(record: RecordOption = _RECORD, as_json: JsonOption = False) -> None:
     """List the models that were exported: from which sweep, how they scored, how each validation ended, and where they are.
 
     Every line of the record carries the checksum of the line before it, so that a line that was changed, removed or moved is
@@ -28,8 +29,12 @@ def models(record: RecordOption = Path("models"), as_json: JsonOption = False) -
     """
     from liverseg.handover.description import NOTICE
     from results.model_record import read_record
+    from sweeps.errors import UsageError
     from sweeps.handover.models import line_document, model_lines
 
+    if record != _RECORD and not record.is_dir():
+        step = "name the folder that `liversweep export` was given with --record"
+        raise UsageError("no such record of models", where=str(record), next_step=step)
     found = read_record(record)
     with progress("reading models", len(found.models)) as advance:
         lines = model_lines(found, advance)

@@ -112,7 +112,7 @@ def test_another_model_in_the_place_is_no_whole_one(home: Path) -> None:
 def test_without_a_record_it_says_how_to_begin(tmp_path: Path) -> None:
     result = said("models", cwd=tmp_path)
     assert result.code == 0 and "liversweep export" in result.err and not list(tmp_path.iterdir())
-    assert json.loads(said("models", "--record", "else", "--json", cwd=tmp_path).out)["models"] == []
+    assert json.loads(said("models", "--json", cwd=tmp_path).out)["models"] == []
 
 
 @pytest.mark.parametrize("line", [1, 4, 6])
@@ -146,3 +146,9 @@ def test_a_record_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("no folder")
     result = said("models", cwd=tmp_path)
     assert result.code == 1 and "models" in refusal(result)
+
+
+def test_a_record_that_was_mistyped_is_a_mistake(tmp_path: Path) -> None:
+    result = said("models", "--record", "modles", cwd=tmp_path)
+    assert result.code == 2 and "modles: no such record of models" in refusal(result)
+    assert list(tmp_path.iterdir()) == []
