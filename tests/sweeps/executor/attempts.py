@@ -90,6 +90,10 @@ def record(sweep: Path, name: str, uid: str = UID) -> dict[str, Any] | None:
 
 
 def main() -> None:
+    # Loaded while a trial runs, these would take a large part of a deadline of a second on a busy machine.
+    import pandas  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
     request = json.loads(sys.argv[1])
     print(json.dumps(attempt(Path(request["sweep"]), request["payload"], **request["changes"])))
 
