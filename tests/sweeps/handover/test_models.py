@@ -149,6 +149,6 @@ def test_a_record_that_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_record_that_was_mistyped_is_a_mistake(tmp_path: Path) -> None:
-    result = said("models", "--record", "modles", cwd=tmp_path)
-    assert result.code == 2 and "modles: no such record of models" in refusal(result)
+    result = said("models", "--record", "elsewhere", cwd=tmp_path)
+    assert result.code == 2 and "elsewhere: no such record of models" in refusal(result)
     assert list(tmp_path.iterdir()) == []
