@@ -77,7 +77,7 @@ def head_answers() -> bool:
     import ray
 
     address, _, port = str(ray.get_runtime_context().gcs_address).rpartition(":")
-    return _listens(address, int(port))
+    return _listens(address.strip("[]"), int(port))
 
 
 def _listens(address: str, port: int) -> bool:

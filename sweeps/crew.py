@@ -207,7 +207,9 @@ class Crew:
                 with suppress(RayError):  # whoever waits for it to begin finds out
                     self._settle(seat)
         now = time.monotonic()
-        waiting = sum(not seat.machine and now - seat.hired >= WAIT_S for seat in self._seats)
+        # A Ray of our own has room for its workers; what they wait for is their own start.
+        shared = isinstance(self._fleet.where, AttachedConfig)
+        waiting = sum(shared and not seat.machine and now - seat.hired >= WAIT_S for seat in self._seats)
         self._lookout.tell_of_wait(waiting, len(self._seats) - waiting)
 
     def _hear(self) -> None:

@@ -49,7 +49,7 @@ class Lookout:
             return False
         if not room_on_ray(self._fleet):
             raise ClusterError(
-                f"all machines with room for a worker are lost; {left} of {self._jobs} scans were not done; start "
+                f"all machines with room for a worker are lost; {left} of {self._jobs} were not done; start "
                 "machines again, or leave --address out, and give the same command again"
             )
         return True

@@ -69,6 +69,7 @@ def evaluate_pairs(
     Raises:
         ConfigError: an impossible tolerance.
         WorkerDied: a worker was killed, by a system without free memory for one.
+        ClusterError: a cluster cannot do it, or has lost all its machines.
     """
     from liverseg.metrics.evaluate import Evaluation, check_tolerance
 

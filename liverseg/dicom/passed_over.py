@@ -36,7 +36,7 @@ def passed_over(paths: Iterable[Path | str], found: Sequence[ScanInput]) -> list
     """
     folders = [folder for path in paths if (folder := Path(path).expanduser()).is_dir()]
     known = {os.path.realpath(scan.path) for scan in found}
-    holders = {os.path.realpath(scan.path.parent) for scan in found if scan.kind == "nifti"}
+    holders = {os.path.realpath(scan.path if scan.kind == "dicom" else scan.path.parent) for scan in found}
     told: dict[str, Path] = {}
     for folder in folders:
         for path in _candidates(folder, known, holders):

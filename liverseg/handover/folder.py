@@ -139,7 +139,7 @@ def check_outside(path: Path) -> None:
                 "nothing more goes into the folder of a model: its files are sealed",
                 where=str(path),
                 got=f"within the model {folder}",
-                next_step="choose a folder beside it with -o",
+                next_step="choose a folder beside it",
             )
 
 

@@ -81,7 +81,7 @@ def _head(facts: Facts) -> list[Line]:
     ]
     if facts.warnings:
         lines.append(("Look twice: this scan is unlike those that the network was trained on.", 20, True, _WARN))
-    said = [*facts.warnings, *facts.notes]
+    said = [*facts.notes, *facts.warnings]
     for warning in said[:_MOST_WARNINGS]:
         lines += [(part, 18, False, _WARN) for part in textwrap.wrap(f"• {warning}", 140)]
     if len(said) > _MOST_WARNINGS:

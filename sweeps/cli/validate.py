@@ -84,7 +84,7 @@ def validate(
         patient=patient,
         skip_bad=skip_bad,
     )
-    _check_output(output)
+    _check_places(output, record)
     models = _open(model, against)
     read_record(record)  # a damaged one is told before hours of work, not after
     fleet = fleet_of(workers=workers, cpus=cpus, gpus=gpus, address=address, insecure=insecure, say=note)
@@ -95,10 +95,13 @@ def validate(
     note(f"added to the record of models in {record}; see it with: liversweep models")
 
 
-def _check_output(output: Path | None) -> None:
+def _check_places(output: Path | None, record: Path) -> None:
     """Told before hours of work."""
+    from liverseg.handover.folder import check_outside
     from sweeps.errors import UsageError
 
+    for place in filter(None, (output, record)):
+        check_outside(place)
     if output is not None and output.expanduser().exists() and not output.expanduser().is_dir():
         raise UsageError(
             "not a folder", where=f"-o {output}", next_step="name a folder; it is made where there is none"

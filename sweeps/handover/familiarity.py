@@ -45,17 +45,18 @@ def observed(
     return features, found
 
 
-def learned_from(model: ModelFolder, scan: Path, sha256: str) -> str | None:
+def learned_from(model: ModelFolder, *sha256: str) -> str | None:
     """The part of the model's cases that a scan is in, `train` or `validation`; None for one that it has not seen.
+
+    A file is known again, not its copy in another wrapping.
 
     Args:
         model: the model.
-        scan: as NIfTI. A corrected DICOM series is trained on as what it was converted to.
-        sha256: of the user's file or series.
+        sha256: of the user's file; of a DICOM series, and of the file that it was converted to, as which it is trained on.
     """
-    from liverseg.data import case_uid, file_sha256
+    from liverseg.data import case_uid
 
-    uids = {case_uid(sha256), case_uid(file_sha256(scan))}
+    uids = set(map(case_uid, sha256))
     return next((part for part in ("train", "validation") if uids & model.description.cases(part)), None)
 
 

@@ -93,7 +93,8 @@ class PredictWorker:
         volume = self._postprocess.apply(found.volume)
         measured = measure(volume, found.header.voxel_ml)
         refuse_empty(self._model, measured.liver_ml, case=job.name, path=job.path)
-        part = learned_from(self._model, scan.path, scan.sha256)
+        converted = () if scan.path == job.path else (file_sha256(scan.path),)
+        part = learned_from(self._model, scan.sha256, *converted)
         mask = place / job.file(MASK_END).name
         write_mask(mask, volume, found.header)
         record = {

@@ -17,8 +17,12 @@ def check_record(folder: Path) -> None:
     """Refuse a damaged record before anything is made that it could not take up.
 
     Raises:
+        ConfigError: it would lie within a model's folder.
         LedgerError: a line was changed, left out or moved.
     """
+    from liverseg.handover.folder import check_outside
+
+    check_outside(folder)
     read_record(folder)
 
 

@@ -21,7 +21,10 @@ _PREFIX = ".liversweep-scan-"
 
 @contextmanager
 def scratch_beside(out: Path) -> Iterator[Path]:
-    """A folder in the folder of results, on the same disk, that is gone in the end."""
+    """A folder in the folder of results, on the same disk, that is gone in the end.
+
+    Left by an error or a signal while its files were being put in place, it takes with it those that are there already.
+    """
     place = out / f"{_PREFIX}{secrets.token_hex(8)}"
     place.mkdir(mode=0o700)
     try:
@@ -32,7 +35,7 @@ def scratch_beside(out: Path) -> Iterator[Path]:
             if owner >= 0:
                 os.close(owner)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        _clear(place, out)
 
 
 def _owned(place: Path) -> int:
@@ -62,5 +65,6 @@ def _clear(place: Path, out: Path) -> None:
         if not (out / record.name).exists():
             stem = record.name.removesuffix(RECORD_END)
             for end in (PAGE_END, PICTURE_END, MASK_END):
-                (out / f"{stem}{end}").unlink(missing_ok=True)
+                with suppress(OSError):
+                    (out / f"{stem}{end}").unlink(missing_ok=True)
     shutil.rmtree(place, ignore_errors=True)

@@ -18,7 +18,7 @@ from cluster.doctor.judgement import judge_answers
 from cluster.errors import ClusterError
 from cluster.nodes import is_lost, slots_on
 from sweeps.errors import SweepError
-from sweeps.readiness.meeting import MeetingFacts, meet
+from sweeps.readiness.meeting import DRIVER, MeetingFacts, meet
 from sweeps.readiness.node_facts import NodeFacts
 
 if TYPE_CHECKING:
@@ -71,15 +71,20 @@ class Admission:
             ClusterError: it may not do any job.
         """
         if self._asks and machine not in self._admitted:
-            self._admit([node for node in living_nodes() if node.id == machine], "on a machine that joined later")
+            try:
+                self._admit([node for node in living_nodes() if node.id == machine], "on a machine that joined later")
+            except ClusterError:
+                if not is_lost(machine):  # else its worker is gone too, and is replaced
+                    raise
 
     def named(self, error: Exception, machine: str) -> Exception:
         """An error of a worker that cannot be made, with its machine's name where there are others."""
-        from liverseg.errors import LiversegError
+        from liverseg.errors import DataError, LiversegError
 
         if not self._asks or not isinstance(error, (LiversegError, SweepError, OSError)):
             return error
-        return SweepError(f"on the machine {label_of(machine)}: {error}", next_step=_SHARE)
+        files = isinstance(error, (DataError, OSError))
+        return SweepError(f"on the machine {label_of(machine)}: {error}", next_step=_SHARE if files else None)
 
     def _has_room(self, node: Node) -> bool:
         fleet = self._fleet
@@ -151,7 +156,10 @@ def judge_writes(folder: str, meeting: Mapping[str, MeetingFacts]) -> Iterator[F
         if not facts.wrote:
             yield fail("results", f"{label} cannot write: {facts.error}", _SHARE)
         elif there - facts.seen:
-            text = f"{label} does not see in {folder} what was written by {', '.join(sorted(there - facts.seen))}"
+            who, by = (
+                ["this process" if one == DRIVER else one for one in names] for names in ([label], there - facts.seen)
+            )
+            text = f"{who[0]} does not see in {folder} what was written by {', '.join(sorted(by))}"
             yield fail("results", text, _SHARE)
 
 

@@ -112,10 +112,11 @@ def take_review(asked: Asked, on_slices: OnSlices = lambda name, done, total: No
     )
     count = partial(on_slices, prediction.scan.name)
     job = _checked_scan(asked.scan or Path(prediction.scan_path), prediction, count)
+    for place in (asked.folder, asked.folder.parent):  # the first correction is made beside the folder
+        clear_abandoned(place)
     if asked.verdict != CORRECTED:
         return Taken(append_review(asked.folder, review))
     try:
-        clear_abandoned(beside)
         with scratch_beside(beside) as place:
             sources = _Sources(as_nifti(job, place, count).path, mask, place, prediction.labels)
             return _take_correction(asked, review, sources)
@@ -209,6 +210,9 @@ def _checked_scan(path: Path, prediction: ReviewedPrediction, on_slices: Callabl
 
 def _on_the_disk_of(folder: Path) -> Path:
     """A folder on the disk of the reviews, in which a corrected case is made: theirs, or the one above it."""
+    from liverseg.handover.folder import check_outside
+
+    check_outside(folder)
     beside = folder if folder.is_dir() else folder.parent
     if folder.exists() and not folder.is_dir():
         raise UsageError("not a folder", where=str(folder), next_step="choose another place: --reviews DIR")

@@ -27,6 +27,7 @@ def put(root: Path, *names: str) -> None:
         (("p/a.nii.gz", "p/more/b.nii.gz"), ("p/more/b.nii.gz",)),
         (("a.nii.gz", ".b.mha", ".git/c.mha"), ()),
         (("ct/IM1", "ct/old.mha"), ("ct/old.mha",)),
+        (("ct/IM1", "ct/late/IM1"), ("ct/late",)),
     ],
 )
 def test_what_is_not_read_is_told(tmp_path: Path, files: tuple[str, ...], told: tuple[str, ...]) -> None:

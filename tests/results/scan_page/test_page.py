@@ -70,9 +70,9 @@ def test_warnings_stand_before_the_pictures() -> None:
     warning = {"feature": "spacing", "value": 8, "unit": "mm", "low": 1, "high": 5, "text": "slices are 8 mm apart."}
     page = render_page(view(), record(warnings=[warning]))
     assert "unlike" in page and page.index("Slices are 8 mm apart.") < page.index("<main>")
-    assert "How the scan was read" not in page
+    assert "What else to know of this scan" not in page
     read = render_page(view(), record(warnings=[{"feature": "DICOM series", "text": "resampled to 2.5 mm"}]))
-    assert "Resampled to 2.5 mm" in read and "How the scan was read" in read and "unlike" not in read
+    assert "Resampled to 2.5 mm" in read and "What else to know of this scan" in read and "unlike" not in read
     assert "Look twice" not in render_page(view(), record())
 
 

@@ -12,7 +12,7 @@ import sweeps.handover.scan_files as scan_files
 from sweeps.executor.scratch import locked
 from sweeps.handover.scan_files import put_in_place
 from sweeps.handover.scan_job import MASK_END, PAGE_END, PICTURE_END, RECORD_END, ScanJob
-from sweeps.handover.scratch import clear_abandoned
+from sweeps.handover.scratch import clear_abandoned, scratch_beside
 
 ENDS = (PAGE_END, PICTURE_END, MASK_END, RECORD_END)
 
@@ -67,6 +67,16 @@ def test_killed_between_two_files(job: ScanJob, monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(_Kill):
         put_in_place(job, place)
     clear_abandoned(job.out)
+    assert left(job.out) == ({f"ct{end}": "new" for end in ENDS} if moves == 4 else {})
+
+
+@pytest.mark.parametrize("moves", range(5))
+def test_interrupted_between_two_files(job: ScanJob, monkeypatch: pytest.MonkeyPatch, moves: int) -> None:
+    """By Ctrl-C, or a disk that is full by now: the process lives, and nothing may be left that the next would refuse."""
+    monkeypatch.setattr(scan_files, "sync", _Killed(moves))
+    with pytest.raises(_Kill), scratch_beside(job.out) as place:
+        made(place, "new")
+        put_in_place(job, place)
     assert left(job.out) == ({f"ct{end}": "new" for end in ENDS} if moves == 4 else {})
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from cluster.config import AttachedConfig, LocalConfig
 from cluster.doctor.findings import Finding, Level
+from cluster.errors import ClusterError
 from liverseg.errors import DataError
 from sweeps.errors import SweepError
 from sweeps.fleet import Fleet
@@ -75,7 +77,7 @@ def test_results_must_be_seen_where_they_are_wanted() -> None:
     alone, shut = judge_writes(
         "/out", {"driver": facts("driver"), "a": facts("a", "driver"), "b": facts(error="/out: Read-only file system")}
     )
-    assert alone.text == "driver does not see in /out what was written by a"
+    assert alone.text == "this process does not see in /out what was written by a"
     assert shut.text == "b cannot write: /out: Read-only file system"
 
 
@@ -98,3 +100,17 @@ def test_an_error_of_a_worker_elsewhere_names_its_machine(monkeypatch: pytest.Mo
     assert isinstance(named, SweepError) and "on the machine node-a: /model: a file was changed; mount" in str(named)
     bug = ZeroDivisionError("bug")
     assert theirs.named(bug, "a") is bug
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_machine_that_joins_late_and_is_lost_while_it_is_asked_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    def silent(self: Admission, nodes: object, so: str) -> None:
+        raise ClusterError("it does not answer")
+
+    monkeypatch.setattr(admission, "living_nodes", list)
+    monkeypatch.setattr(admission, "is_lost", lambda machine: lost)
+    monkeypatch.setattr(Admission, "_admit", silent)
+    with contextlib.nullcontext() if lost else pytest.raises(ClusterError):
+        Admission(Fleet(where=AttachedConfig())).admit("a")

@@ -103,6 +103,10 @@ def test_what_a_review_that_was_killed_left_of_a_scan_goes_with_the_next(here: P
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
     assert len(list((here / "reviews").glob(".liversweep-*/image.nii.gz"))) == 1
+    (killed,) = (here / "reviews").glob(".liversweep-*")
+    killed.rename(here / killed.name)  # made there, had it been the first correction
+    assert said("review", "OUT/ct-7", "--verdict", "accept", cwd=here).code == 0
+    assert not list(here.glob(".liversweep-*"))
     with scratch_beside(here / "reviews") as used:
         assert said("review", "OUT/ct-7", "--verdict", "corrected", "--mask", "fixed.nii.gz", cwd=here).code == 0
         assert list((here / "reviews").glob(".liversweep-*")) == [used], "another process is at work there"

@@ -75,6 +75,16 @@ def test_an_output_that_is_a_file_is_told_before_anything_is_scored(tmp_path: Pa
     assert not (tmp_path / "models").exists() and (tmp_path / "out").read_text() == "mine"
 
 
+@pytest.mark.parametrize("option", ["-o", "--record"])
+def test_nothing_is_written_into_a_model(tmp_path: Path, option: str) -> None:
+    write_cases(tmp_path / "data", 1)
+    make_model(tmp_path / "new")
+    before = sorted((tmp_path / "new").rglob("*"))
+    result = said("validate", "new", "data", *WORDS, option, "new/results", cwd=tmp_path)
+    assert result.code == 2 and "its files are sealed" in refusal(result)
+    assert sorted((tmp_path / "new").rglob("*")) == before
+
+
 def test_names_of_cases_are_on_the_screen_only(tmp_path: Path) -> None:
     """A name may tell who the patient is: files and JSON know cases by their pseudonyms."""
     uid = write_case(tmp_path / "data", 0)
