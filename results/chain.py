@@ -26,7 +26,7 @@ import os
 import re
 import time as clock
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,7 +112,7 @@ def append_entry(
         before()
         _write(path, line, size, mode)
         if error := _head_refused(path, entry):
-            os.truncate(path, size)
+            _take_back(path, size)
             raise _unwritten(head_path(path), error)
     return entry
 
@@ -188,10 +188,18 @@ def _write(path: Path, line: bytes, size: int, mode: int) -> None:
         if not existed:
             sync_folder(path.parent)
     except OSError as error:
-        os.ftruncate(descriptor, size)
+        with suppress(OSError):  # what stands behind the last whole line is the beginning of one that never was
+            os.ftruncate(descriptor, size)
         raise _unwritten(path, error) from error
     finally:
         os.close(descriptor)
+
+
+def _take_back(path: Path, size: int) -> None:
+    """Cut off the line that was just added. Where the disk does not even allow that, the next writer brings the head up."""
+    with suppress(OSError), path.open("r+b") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
 
 
 def _unwritten(path: Path, error: OSError) -> LedgerError:

@@ -61,7 +61,7 @@ class Case:
 
     @property
     def marks(self) -> frozenset[str]:
-        """What two cases of one scan share, whatever its wrapping."""
+        """What two cases of one scan share, whatever its wrapping or orientation."""
         return frozenset((self.uid, self.content_sha256, self.values_sha256))
 
     @property

@@ -15,7 +15,8 @@ FOLDER_RULES: Mapping[str, str] = MappingProxyType(
         "D1": "the folder holds cases in the layout named, and its dataset.json can be understood",
         "D2": "every image has a mask and every mask an image, and both exist",
         "D3": "no case appears twice by name",
-        "D4": "no scan appears twice under different names: it could land on both sides of the split",
+        "D4": "no scan appears twice under different names, in any wrapping or orientation: it could land on both sides of "
+        "the split",
         "D5": "dataset.json calls label 1 a liver and label 2 a tumour",
         "D6": "a corrected case from reviews is, scan and mask, the one that was reviewed",
     }

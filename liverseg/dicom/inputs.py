@@ -39,8 +39,9 @@ class ScanInput:
 
 
 def find_scans(paths: Iterable[Path | str]) -> list[ScanInput]:
-    """All scans that the arguments name, each once: the arguments' order, within a folder natural order (`ct-2` before
-    `ct-10`).
+    """All scans that the arguments name, each once under each of its names.
+
+    In the arguments' order, within a folder in natural order (`ct-2` before `ct-10`).
 
     A folder gives its NIfTI files without masks (`*_seg.nii.gz`, `segmentation-N.nii.gz`), or is itself a DICOM series,
     or is searched for DICOM series and NIfTI files below it. Links are followed. What is in the files is not looked at.

@@ -22,6 +22,8 @@ OTHER_FORMATS = (
     ".nii.xz",
     ".zip",
     ".tar",
+    ".tar.gz",
+    ".tgz",
 )
 """Endings of files that may hold a scan in a format that is not read; of Analyze's pairs the header."""
 
@@ -54,7 +56,8 @@ def _candidates(root: Path, known: set[str], holders: set[str]) -> Iterator[Path
         for name in sorted(files):
             lower = name.lower()
             scan = lower.endswith(NIFTI_ENDINGS) and not is_mask_name(name)
-            if name.startswith(".") or not (scan or lower.endswith(OTHER_FORMATS)):
+            other = lower.endswith(OTHER_FORMATS) and not is_mask_name(f"{name.partition('.')[0]}.nii")
+            if name.startswith(".") or not (scan or other):
                 continue
             if os.path.realpath(folder / name) not in known:
                 yield folder / name

@@ -119,7 +119,9 @@ class ModelDescription:
         return frozenset(map(str, (self.origin.get("cases") or {}).get(part, ())))
 
     def contents(self, part: str) -> frozenset[str]:
-        """First digits of the hashes of the voxels of `train` or `validation`: they know a scan in any wrapping again."""
+        """First digits of the hashes of the voxels of `train` or `validation`: they know a scan again in any wrapping or
+        orientation.
+        """
         return frozenset(map(str, (self.origin.get("contents") or {}).get(part, ())))
 
     def as_json(self) -> dict[str, Any]:

@@ -62,7 +62,8 @@ def after_network(labels: tuple[str, ...]) -> tuple[str, ...]:
         "(and, with `flips` true, over each member's two predictions) is taken, and the largest wins likewise. With `flips` a "
         "member also predicts the square with its columns reversed, and the logits' columns are reversed back.",
         "Post-processing looks at pieces (of all labels together) and lesions (of label 2), both connected in 3-D by faces, "
-        "edges or corners, as the networks left them. The largest piece is the one of most voxels among those that hold label 1.",
+        "edges or corners, as the networks left them. The largest piece is the one of most voxels among those that hold label 1, "
+        "of equals the one whose first voxel comes first, slice by slice of the frame and row by row.",
         "largest_liver: pieces other than the largest that hold label 1 become background, with the lesions in them.",
         "tumour_inside_liver: a lesion that touches no label 1 becomes background.",
         "minimum_lesion_ml: a lesion of fewer millilitres (voxels times the product of their distances) becomes label 1 "

@@ -28,7 +28,7 @@ def quaternion_affine(
     Args:
         bcd: the three stored quaternion parts, in the type in which they were stored; the first is the positive root of
             what is missing to length 1, and 0 where that is no more than three rounding errors of their type, as nibabel
-            and the NIfTI library have it.
+            has it.
         zooms_mm: voxel sizes, `pixdim[1:4]`.
         offset_mm: world position of voxel (0, 0, 0).
         handedness: `pixdim[0]`; below 0 the third axis is reversed.
@@ -36,7 +36,7 @@ def quaternion_affine(
     Returns:
         The affine, or None when the stored parts are longer than 1 and so describe no rotation.
     """
-    rounding = 3 * float(np.finfo(np.result_type(bcd, np.float32)).eps)
+    rounding = 3 * float(np.finfo(np.result_type(np.asarray(bcd), np.float32)).eps)
     b, c, d = np.asarray(bcd, np.float64)
     rest = 1.0 - (b * b + c * c + d * d)
     if not rest >= -QUATERNION_SLACK:

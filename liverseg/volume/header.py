@@ -190,12 +190,13 @@ def _second_opinion(fields: Any, affine: Affine, shape: tuple[int, int, int]) ->
     """`Header.qform_mm` and `Header.qform_orientation`: the qform beside an sform."""
     if int(fields["sform_code"]) <= 0 or int(fields["qform_code"]) <= 0:
         return 0.0, ""
-    turned = _qform(fields)
-    if turned is None or fault_of(turned):
-        return 0.0, ""
-    corners = np.array([(*place, 1) for place in product(*((0, size - 1) for size in shape))], np.float64)
-    apart = np.linalg.norm((corners @ (turned - affine).T)[:, :3], axis=1)
-    return float(apart.max()), orientation_of(turned)
+    with np.errstate(all="ignore"):  # nobody has checked these fields, nor does it matter what is in them
+        turned = _qform(fields)
+        if turned is None or fault_of(turned):
+            return 0.0, ""
+        corners = np.array([(*place, 1) for place in product(*((0, size - 1) for size in shape))], np.float64)
+        apart = float(np.linalg.norm((corners @ (turned - affine).T)[:, :3], axis=1).max())
+        return (apart, orientation_of(turned)) if math.isfinite(apart) else (0.0, "")
 
 
 def _offset(subject: Subject, fields: Any) -> int:

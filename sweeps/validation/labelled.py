@@ -125,7 +125,7 @@ def _apart(cases: Sequence[Case], models: Sequence[ModelDescription]) -> Labelle
 
 
 def _patients_in(part: str, cases: Sequence[Case], models: Sequence[ModelDescription]) -> set[str]:
-    """Patients of whom a scan, be it packed in another file, is in a part of the cases of any model."""
+    """Patients of whom a scan, be it packed or turned otherwise, is in a part of the cases of any model."""
     from liverseg.handover.description import CONTENT_DIGITS
 
     uids = {uid for model in models for uid in model.cases(part)}

@@ -28,6 +28,7 @@ def put(root: Path, *names: str) -> None:
         (("a.nii.gz", ".b.mha", ".git/c.mha"), ()),
         (("ct/IM1", "ct/old.mha"), ("ct/old.mha",)),
         (("ct/IM1", "ct/late/IM1"), ("ct/late",)),
+        (("a.nii.gz", "a_seg.mha", "b.tar.gz"), ("b.tar.gz",)),
     ],
 )
 def test_what_is_not_read_is_told(tmp_path: Path, files: tuple[str, ...], told: tuple[str, ...]) -> None:
