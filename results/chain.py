@@ -19,20 +19,19 @@ must be sure of that keeps the head's checksum elsewhere.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
-import time as clock
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from results.errors import LedgerError, LockedError, ResultsError
+from results.chain_lock import lock_path, locked
+from results.errors import LedgerError, ResultsError
 from results.ledger_line import plain
 from results.storage import sync_folder, write_all, write_atomic
 
@@ -45,8 +44,6 @@ _SHA_KEY = b',"sha256":"'
 _TAIL = len(_SHA_KEY) + 64 + len(b'"}')
 _HEAD = re.compile(rb'\{"schema_version":1,"seq":([1-9][0-9]*),"sha256":"([0-9a-f]{64})"\}\n')
 _REPAIR = "restore the file and its .head from a copy; nothing was changed"
-_PATIENCE_S = 10.0
-_PAUSE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ def append_entry(
     """
     _check_payload(event, payload)
     _make_folder(path.parent)
-    with _locked(path):
+    with locked(path):
         entries, size = _read(path)
         last = entries[-1] if entries else None
         seq, previous = (last.seq + 1, last.sha256) if last else (1, FIRST)
@@ -125,14 +122,14 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
         LockedError: another process has kept the record locked for ten seconds.
     """
     while True:
-        with _locked(path, shared=True) as held:
+        with locked(path, shared=True) as held:
             try:
                 entries = tuple(_read(path)[0])
             except LedgerError:
-                if held or not _lock(path).exists():
+                if held or not lock_path(path).exists():
                     raise
             else:
-                if held or not _lock(path).exists():
+                if held or not lock_path(path).exists():
                     return entries
         # The first writer came while we read without a lock: its lock is there now.
 
@@ -287,44 +284,3 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResultsError("the folder cannot be made", where=str(folder), got=error.strerror) from error
-
-
-@contextmanager
-def _locked(path: Path, *, shared: bool = False) -> Iterator[bool]:
-    """Hold the lock beside the record. A reader holds none where no writer has been yet, and makes no file.
-
-    Yields:
-        Whether it is held.
-    """
-    lock = _lock(path)
-    flags = os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT
-    try:
-        descriptor = os.open(lock, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
-    except OSError as error:
-        if shared and isinstance(error, (FileNotFoundError, NotADirectoryError)):
-            yield False
-            return
-        raise ResultsError("the record cannot be locked", where=str(lock), got=error.strerror) from error
-    try:
-        _wait_for(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, path)
-        yield True
-    finally:
-        os.close(descriptor)
-
-
-def _lock(path: Path) -> Path:
-    return path.with_name(f".{path.name}.lock")
-
-
-def _wait_for(descriptor: int, kind: int, path: Path) -> None:
-    deadline = clock.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if clock.monotonic() >= deadline:
-                what = "another process keeps the record locked"
-                raise LockedError(what, where=str(path), next_step="wait until it ends, then try again") from None
-            clock.sleep(_PAUSE_S)
-        else:
-            return

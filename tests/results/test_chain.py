@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import chain
+from results import chain, chain_lock
 from results.chain import FIRST, Entry, append_entry, head_path, read_entries
 from results.errors import LedgerError, LockedError, ResultsError
 
@@ -278,7 +278,7 @@ def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
 
 def test_a_record_kept_locked_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = record(tmp_path)
-    monkeypatch.setattr(chain, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(chain_lock, "_PATIENCE_S", 0.0)
     with path.with_name(f".{path.name}.lock").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(LockedError, match="keeps the record locked"):
