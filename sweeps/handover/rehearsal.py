@@ -28,8 +28,8 @@ SINGLE, SINGLE_FLIPS, ENSEMBLE, ENSEMBLE_FLIPS = "single", "single-flips", "ense
 WORKER_BYTES = 25 * 10**8
 """What a worker takes at most, about: the backend, the networks and one scan's labels."""
 WORTH_VOXELS = 10**8
-"""To read or to predict. A core predicts some 5 million a second; with less than this, Ray and workers that load the backend
-once more would not have started before this process is done with half of it."""
+"""To read or to predict. A core predicts 1.5 to 4.5 million a second, by architecture (`tests/benchmarks/bench_predict.py`); of the
+quick ones Ray, and workers that load the backend once more, would not do less than this any sooner."""
 
 
 @dataclass(frozen=True, slots=True)
